@@ -1,0 +1,23 @@
+package driver
+
+import "errors"
+
+// The conditions that a driver reports and the portable layer acts on. Drivers
+// wrap them around the cause: fmt.Errorf("%w: %w", driver.ErrUnavailable, err).
+var (
+	// ErrUnavailable: the backend could not be reached or refused to serve.
+	// Nothing was changed; the call may be repeated.
+	ErrUnavailable = errors.New("provider unavailable")
+
+	// ErrIndeterminate: a write was sent and its acknowledgement was lost. It
+	// may have been applied, may not have been, or may be applied later.
+	ErrIndeterminate = errors.New("outcome unknown")
+
+	// ErrTooLarge: a key or a record exceeds what the backend takes. Nothing
+	// was changed.
+	ErrTooLarge = errors.New("too large")
+
+	// ErrFull: the backend has no room for the record and does not evict.
+	// Nothing was changed.
+	ErrFull = errors.New("no room left")
+)
