@@ -1,0 +1,116 @@
+package jcache_test
+
+import (
+	"encoding/gob"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/keepsake-cache/keepsake/jcache"
+)
+
+// rawCodec stores strings as they are, under an identifier of its own.
+type rawCodec byte
+
+func (c rawCodec) ID() byte                                    { return byte(c) }
+func (c rawCodec) Append(dst []byte, v string) ([]byte, error) { return append(dst, v...), nil }
+func (c rawCodec) Decode(data []byte) (string, error)          { return string(data), nil }
+
+// Equal bytes of another codec are another value.
+func TestCompareLooksAtTheCodec(t *testing.T) {
+	ctx, m := t.Context(), openMemory(t, jcache.ManagerOptions{})
+	one, err := jcache.CreateCache(ctx, m, "test", jcache.Options[string, string]{Codec: rawCodec(200)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Put(ctx, "k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	two, err := jcache.CreateCache(ctx, m, "test", jcache.Options[string, string]{Codec: rawCodec(201)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := two.CompareAndRemove(ctx, "k", "v"); removed || !errors.Is(err, jcache.ErrUndecodable) {
+		t.Errorf("CompareAndRemove: got %v, %v; want ErrUndecodable", removed, err)
+	}
+	if replaced, err := two.CompareAndReplace(ctx, "k", "v", "w"); replaced || !errors.Is(err, jcache.ErrUndecodable) {
+		t.Errorf("CompareAndReplace: got %v, %v; want ErrUndecodable", replaced, err)
+	}
+}
+
+type secretive struct{ Text string }
+
+func (secretive) MarshalText() ([]byte, error) { return nil, errors.New("cannot encode hunter2") }
+
+// What cannot be encoded is ErrInvalid, nothing is stored, and the error does not
+// quote the value.
+func TestUnencodableValues(t *testing.T) {
+	ctx := t.Context()
+	refused := func(name string, err error) {
+		t.Helper()
+		if !errors.Is(err, jcache.ErrInvalid) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "NaN") {
+			t.Errorf("%s: got error %v, want ErrInvalid without the value", name, err)
+		}
+	}
+	numbers := create(t, jcache.Options[string, float64]{Codec: jcache.JSON[float64]()})
+	refused("a number that JSON does not know", numbers.Put(ctx, "k", math.NaN()))
+	if ok, err := numbers.ContainsKey(ctx, "k"); ok || err != nil {
+		t.Errorf("something was stored: %v, %v", ok, err)
+	}
+	refused("a failing encoder in JSON", create(t, jcache.Options[string, secretive]{Codec: jcache.JSON[secretive]()}).Put(ctx, "k", secretive{"hunter2"}))
+	refused("a function in gob", create(t, jcache.Options[string, func()]{Codec: jcache.Gob[func()]()}).Put(ctx, "k", func() {}))
+	refused("a function", create(t, jcache.Options[string, func()]{}).Put(ctx, "k", func() {}))
+	refused("a channel", create(t, jcache.Options[string, any]{}).Put(ctx, "k", make(chan int)))
+	refused("a complex number", create(t, jcache.Options[string, complex128]{}).Put(ctx, "k", 1i))
+	refused("a struct without exported fields", create(t, jcache.Options[string, struct{ hidden int }]{}).Put(ctx, "k", struct{ hidden int }{1}))
+	refused("a pointer to one", create(t, jcache.Options[string, *struct{ hidden int }]{}).Put(ctx, "k", &struct{ hidden int }{1}))
+}
+
+type order struct {
+	Number int
+	Lines  []string
+	Placed time.Time
+	Extra  any
+}
+
+func TestOtherCodecs(t *testing.T) {
+	gob.Register(map[string]int{})
+	value := order{7, []string{"a", "b"}, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), map[string]int{"x": 1}}
+	for name, test := range map[string]struct {
+		codec jcache.Codec[order]
+		extra any // JSON does not know the types behind interfaces
+	}{
+		"json": {jcache.JSON[order](), map[string]any{"x": 1.0}},
+		"gob":  {jcache.Gob[order](), value.Extra},
+	} {
+		c := create(t, jcache.Options[string, order]{Codec: test.codec})
+		if err := c.Put(t.Context(), "k", value); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		want := value
+		want.Extra = test.extra
+		got, ok, err := c.Get(t.Context(), "k")
+		if diff := cmp.Diff(want, got); !ok || err != nil || diff != "" {
+			t.Errorf("%s: %v, %v (-want +got):\n%s", name, ok, err, diff)
+		}
+	}
+	for name, codec := range map[string]jcache.Codec[order]{"json": jcache.JSON[order](), "gob": jcache.Gob[order](), "tagged": jcache.Tagged[order]()} {
+		for _, damaged := range []string{"", "{", "\x00", "hunter2", `{"Number":"hunter2"}`} {
+			if _, err := codec.Decode([]byte(damaged)); !errors.Is(err, jcache.ErrUndecodable) && !errors.Is(err, jcache.ErrTypeMismatch) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%s: damaged bytes give error %v", name, err)
+			}
+		}
+	}
+	ids := map[byte]bool{jcache.JSON[int]().ID(): true, jcache.Gob[int]().ID(): true, jcache.Tagged[int]().ID(): true}
+	if len(ids) != 3 {
+		t.Error("two codecs have the same identifier")
+	}
+}

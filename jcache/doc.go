@@ -1,0 +1,53 @@
+// Package jcache is a standard cache API in the shape of JCache (JSR-107): one
+// set of types for programs, whichever provider keeps the entries.
+//
+// A [CacheManager] is a connection to a provider and holds named caches. A
+// [Cache] maps keys to values of any types:
+//
+//	manager, err := memory.Open(memory.Options{})
+//	…
+//	carts, err := jcache.CreateCache(ctx, manager, "carts", jcache.Options[string, Cart]{
+//		Expiry: jcache.Touched[string, Cart](30 * time.Minute),
+//	})
+//	…
+//	err = carts.Put(ctx, "alice", cart)
+//	cart, ok, err := carts.Get(ctx, "alice")
+//
+// # Consistency
+//
+// Every operation on one key is atomic, across all processes that share the
+// provider's entries, and sees every write that returned before it began. A
+// conditional operation or a [Processor] reads the entry, decides, and swaps the
+// result in if nobody has changed the entry meanwhile; if somebody has, it begins
+// again. So a processor may run more than once, though it takes effect once.
+//
+// # Expiry
+//
+// An [ExpiryPolicy] is asked when an entry is created, read and updated. Deadlines
+// are exact to a millisecond on every provider, however coarse its own clock is;
+// processes that share entries must have synchronised clocks, since deadlines
+// are times of day.
+//
+// # Keys and values
+//
+// Keys are stored readably if they are strings or whole numbers. Values are encoded
+// by a [Codec]; see [AppendValue] for what the default one can hold. Changing a
+// value that a cache returned does not change the cache.
+//
+// # Errors
+//
+// A key that is not there is not an error. Every error is an [*Error] that says
+// which operation failed on which cache; what went wrong is found with errors.Is.
+// [ErrUnavailable] promises that nothing was changed, so repeating is safe.
+// [ErrIndeterminate] says that a write was sent, its acknowledgement was lost, and
+// reading the key again could not tell; it is returned only then.
+//
+// # What differs from JSR-107
+//
+// Absence is a boolean, so null has no meaning of its own. Overloaded methods have
+// names of their own: CompareAndRemove, CompareAndReplace, RemoveKeys. Caches are
+// always by value. Every call takes a context. Managers are not shared behind
+// the caller's back: each Open gives a new one. Cache loaders and writers, entry
+// listeners, statistics and the near cache belong to the portable layer too, and
+// are not in this version.
+package jcache

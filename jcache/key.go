@@ -1,0 +1,88 @@
+package jcache
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+)
+
+// A keyCodec turns keys into the strings that drivers store, one to one.
+// Strings and whole numbers stay readable, in the backend's own tools too; other
+// types become the base64 of their tagged encoding.
+type keyCodec[K comparable] struct {
+	encode func(K) (string, error)
+	decode func(string) (K, error)
+}
+
+func newKeyCodec[K comparable]() keyCodec[K] {
+	t := reflect.TypeFor[K]()
+	if t == reflect.TypeFor[string]() {
+		return keyCodec[K]{
+			encode: func(k K) (string, error) { return any(k).(string), nil },
+			decode: func(s string) (K, error) { return any(s).(K), nil },
+		}
+	}
+	if !hasOwnEncoding(t) {
+		switch t.Kind() {
+		case reflect.String:
+			return keyCodec[K]{
+				encode: func(k K) (string, error) { return reflect.ValueOf(k).String(), nil },
+				decode: func(s string) (k K, _ error) {
+					reflect.ValueOf(&k).Elem().SetString(s)
+					return k, nil
+				},
+			}
+		case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+			return keyCodec[K]{
+				encode: func(k K) (string, error) { return strconv.FormatInt(reflect.ValueOf(k).Int(), 10), nil },
+				decode: func(s string) (k K, _ error) {
+					n, err := strconv.ParseInt(s, 10, t.Bits())
+					if err != nil {
+						return k, fmt.Errorf("%w: a key is not a %s", ErrUndecodable, t)
+					}
+					reflect.ValueOf(&k).Elem().SetInt(n)
+					return k, nil
+				},
+			}
+		case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+			return keyCodec[K]{
+				encode: func(k K) (string, error) { return strconv.FormatUint(reflect.ValueOf(k).Uint(), 10), nil },
+				decode: func(s string) (k K, _ error) {
+					n, err := strconv.ParseUint(s, 10, t.Bits())
+					if err != nil {
+						return k, fmt.Errorf("%w: a key is not a %s", ErrUndecodable, t)
+					}
+					reflect.ValueOf(&k).Elem().SetUint(n)
+					return k, nil
+				},
+			}
+		}
+	}
+	return keyCodec[K]{encode: encodeOtherKey[K], decode: decodeOtherKey[K]}
+}
+
+func encodeOtherKey[K comparable](k K) (string, error) {
+	if f := reflect.ValueOf(k); f.IsValid() && f.CanFloat() {
+		switch {
+		case math.IsNaN(f.Float()):
+			return "", fmt.Errorf("%w: a key that is not a number equals nothing", ErrInvalid)
+		case f.Float() == 0: // minus zero equals zero
+			k = reflect.Zero(f.Type()).Interface().(K)
+		}
+	}
+	data, err := AppendValue(nil, k)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(data), nil
+}
+
+func decodeOtherKey[K comparable](s string) (k K, err error) {
+	data, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return k, fmt.Errorf("%w: a key is not base64", ErrUndecodable)
+	}
+	return DecodeValue[K](data)
+}

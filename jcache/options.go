@@ -1,0 +1,34 @@
+package jcache
+
+import "time"
+
+// Options says what only the program can say about a cache. The zero value is a
+// cache of eternal entries in the tagged encoding.
+type Options[K comparable, V any] struct {
+	// Expiry decides when entries expire. Nil: the policy that the
+	// configuration declares for the cache's name, or else Eternal.
+	Expiry ExpiryPolicy[K, V]
+
+	// LongestTTL is the longest life that an Expiry of your own gives an entry,
+	// counted from its last write or touch. Some providers can then keep
+	// entries with fewer round trips. Zero: unknown. The policies of this
+	// package know it themselves.
+	LongestTTL time.Duration
+
+	// Codec encodes values. Nil: Tagged.
+	Codec Codec[V]
+
+	// Equal compares values for CompareAndReplace and CompareAndRemove. Nil:
+	// values are equal if their encodings are, or if reflect.DeepEqual says
+	// so.
+	Equal func(a, b V) bool
+}
+
+// CacheConfig is what a configuration file can say about a cache.
+type CacheConfig struct {
+	// Name of the cache: 1 to 128 of the characters A–Z a–z 0–9 . _ -
+	Name string
+	// ExpiryPolicy is a name for NewExpiryPolicy, and Expiry its duration.
+	ExpiryPolicy string
+	Expiry       time.Duration
+}

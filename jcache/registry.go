@@ -1,0 +1,106 @@
+package jcache
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+var registry struct {
+	sync.RWMutex
+	definitions map[string]driver.Definition
+}
+
+// Register makes a provider known by its name, so that a configuration can choose
+// it. Providers call it when their package is initialised; a name that is
+// registered twice is a mistake in the program and panics.
+func Register(d driver.Definition) {
+	registry.Lock()
+	defer registry.Unlock()
+	if d.Name == "" || d.Open == nil {
+		panic("jcache: a provider needs a name and an Open function")
+	}
+	if _, ok := registry.definitions[d.Name]; ok {
+		panic("jcache: provider " + d.Name + " is registered twice")
+	}
+	if registry.definitions == nil {
+		registry.definitions = make(map[string]driver.Definition)
+	}
+	registry.definitions[d.Name] = d
+}
+
+// Providers returns the names of the providers that are linked into the program,
+// sorted.
+func Providers() []string {
+	registry.RLock()
+	defer registry.RUnlock()
+	names := make([]string, 0, len(registry.definitions))
+	for name := range registry.definitions {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Definition returns what the provider of that name registered.
+func Definition(name string) (driver.Definition, error) {
+	registry.RLock()
+	d, ok := registry.definitions[name]
+	registry.RUnlock()
+	if !ok {
+		known := strings.Join(Providers(), ", ")
+		if known == "" {
+			known = "none"
+		}
+		return d, fmt.Errorf("%w %q: the providers linked into this program are: %s; "+
+			"others need their package imported, such as _ \"github.com/keepsake-cache/keepsake/providers\"",
+			ErrUnknownProvider, name, known)
+	}
+	return d, nil
+}
+
+// Config says which provider a manager connects to, and how.
+type Config struct {
+	// Provider is a name for Definition.
+	Provider string
+	// URI is the path of the provider's own file, if it has one.
+	URI string
+	// Settings are the provider's properties; driver.Setting tells their
+	// types. Those that are not given have their defaults.
+	Settings map[string]any
+	// Caches declares caches that GetCache can open by name.
+	Caches []CacheConfig
+}
+
+// Open connects to the provider that cfg names. The caller closes the manager.
+//
+// JSR-107: CachingProvider.getCacheManager; unlike there, every call gives a
+// manager of its own.
+func Open(ctx context.Context, cfg Config) (*CacheManager, error) {
+	d, err := Definition(cfg.Provider)
+	if err != nil {
+		return nil, &Error{Op: "open", Err: err}
+	}
+	fail := func(err error) error { return &Error{Op: "open", Provider: d.Name, Err: err} }
+	values, err := driver.NewValues(d.Settings, cfg.Settings)
+	if err != nil {
+		return nil, fail(fmt.Errorf("%w: %w", ErrInvalid, err))
+	}
+	if cfg.URI != "" && d.URI == "" {
+		return nil, fail(fmt.Errorf("%w: the provider takes no uri", ErrInvalid))
+	}
+	p, err := d.Open(ctx, driver.Config{URI: cfg.URI, Values: values})
+	if err != nil {
+		return nil, fail(err)
+	}
+	m, err := NewManager(p, ManagerOptions{Provider: d.Name, Caches: cfg.Caches})
+	if err != nil {
+		_ = p.Close(ctx) // err says what is wrong
+		return nil, fail(err)
+	}
+	return m, nil
+}

@@ -1,0 +1,64 @@
+package jcache
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+func TestPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for attempt, longest := range map[int]time.Duration{0: 0, 1: 200 * time.Microsecond, 5: 3200 * time.Microsecond, 9: longestPause, 1000: longestPause} {
+			start := time.Now()
+			if err := pause(context.Background(), attempt); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(start); took > longest {
+				t.Errorf("attempt %d waits %v, want at most %v", attempt, took, longest)
+			}
+		}
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		for _, attempt := range []int{0, 5} {
+			if err := pause(ended, attempt); !errors.Is(err, context.Canceled) {
+				t.Errorf("attempt %d with a context that has ended: got error %v", attempt, err)
+			}
+		}
+	})
+}
+
+// An always-changing key: every swap fails.
+type contested struct{ driver.Cache }
+
+func (contested) Info() driver.Info { return driver.Info{} }
+
+func (contested) Get(context.Context, string) (driver.Item, bool, error) {
+	return driver.Item{Record: appendHeader(nil, newWriteID(), 1, 0, true), Token: driver.Token{N: newWriteID()}}, true, nil
+}
+
+func (contested) Swap(context.Context, string, driver.Token, []byte, time.Time) (bool, *driver.Item, error) {
+	return false, nil, nil
+}
+
+func TestContentionIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore("test", "", contested{}, driver.Features{})
+		runs, start := 0, time.Now()
+		decide := func(observed) (change, error) { runs++; return change{kind: changeRemove}, nil }
+		if err := s.mutate(context.Background(), "k", nil, decide); !errors.Is(err, ErrContention) {
+			t.Errorf("got error %v, want ErrContention", err)
+		}
+		if took := time.Since(start); runs != maxAttempts+1 || took > 3*time.Second {
+			t.Errorf("gave up after %d attempts and %v", runs, took)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+		defer cancel()
+		if err := s.mutate(ctx, "k", nil, decide); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got error %v, want the context's", err)
+		}
+	})
+}
