@@ -1,0 +1,57 @@
+// Package servertest gives tests the servers of package servers. Where a server is
+// not installed, the test is skipped with the command that installs it; with
+// CI=true it fails.
+package servertest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/internal/servers"
+)
+
+// startTimeout is generous: two members of Hazelcast take four seconds on an idle
+// machine and up to a minute on a busy one.
+const startTimeout = 90 * time.Second
+
+// startContext ends before a server that does not start holds a test up for good.
+func startContext(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// Check fails the test if err is not nil; but if a server is not installed, it skips the
+// test, where that is allowed.
+func Check(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case errors.Is(err, servers.ErrNotInstalled) && os.Getenv("CI") != "true":
+		t.Skipf("SKIPPED: %v", err)
+	default:
+		t.Fatal(err)
+	}
+}
+
+// Memcached starts a memcached that ends with the test.
+func Memcached(t testing.TB, args ...string) *servers.Process {
+	t.Helper()
+	p, err := servers.Memcached(startContext(t), args...)
+	Check(t, err)
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// Hazelcast starts a cluster of n members that ends with the test. See
+// servers.Hazelcast for the configuration file.
+func Hazelcast(t testing.TB, n int, config string, args ...string) *servers.HazelcastCluster {
+	t.Helper()
+	c, err := servers.Hazelcast(startContext(t), n, config, args...)
+	Check(t, err)
+	t.Cleanup(c.Kill)
+	return c
+}
