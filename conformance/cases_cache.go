@@ -1,0 +1,9 @@
+package conformance
+
+import "slices"
+
+// cacheCases returns the cases on a jcache.Cache.
+func cacheCases() []testCase {
+	return slices.Concat(lifecycleCases, errorCases, entryCases, iterationCases, valueCases, invokeCases,
+		matrixCases(), cacheExpiryCases(), cacheRaceCases(), randomCases())
+}
