@@ -1,0 +1,183 @@
+package memcached
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// errUnusable marks what is wrong with a server that answers: waiting does not help.
+var errUnusable = errors.New("the server cannot be used")
+
+// dial connects and greets. It returns when ctx ends at the latest.
+func dial(ctx context.Context, a address, o Options) (*conn, error) {
+	var d net.Dialer
+	raw, err := d.DialContext(ctx, a.Network(), string(a))
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{Conn: raw, raw: raw, dialed: time.Now()}
+	stop := closeAfter(ctx, raw)
+	if o.TLS != nil {
+		c.Conn, err = startTLS(ctx, raw, a, o.TLS)
+	}
+	if err == nil {
+		c.limit, err = greet(c.Conn, o)
+		err = explain(err, o.TLS != nil)
+	}
+	if stop(); err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		c.hangUp()
+		return nil, err
+	}
+	return c, nil
+}
+
+// closeAfter closes c when ctx ends. stop must be called; after it, nothing is
+// closed any more. It reports whether c is still open.
+func closeAfter(ctx context.Context, c io.Closer) (stop func() (open bool)) {
+	closed := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		_ = c.Close() // whoever uses it sees an error
+		close(closed)
+	})
+	return func() bool {
+		if cancel() {
+			return true
+		}
+		<-closed
+		return false
+	}
+}
+
+func startTLS(ctx context.Context, raw net.Conn, a address, config *tls.Config) (net.Conn, error) {
+	if config.ServerName == "" {
+		config = config.Clone()
+		config.ServerName = a.host()
+	}
+	c := tls.Client(raw, config)
+	if err := c.HandshakeContext(ctx); err != nil {
+		if ctx.Err() != nil || errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("TLS handshake: %w", err)
+		}
+		return nil, fmt.Errorf("%w: TLS handshake: %w", errUnusable, err)
+	}
+	return c, nil
+}
+
+// explain adds to an error of greet what a broken connection may mean. A server that
+// does not accept the client's certificate says so, if at all, only after the client
+// has seen the handshake succeed.
+func explain(err error, overTLS bool) error {
+	var op *net.OpError
+	switch {
+	case err == nil || errors.Is(err, errUnusable):
+		return err
+	case errors.As(err, &op) && op.Op == "remote error": // an alert of TLS
+		return fmt.Errorf("%w: %w", errUnusable, err)
+	case overTLS:
+		return fmt.Errorf("the server broke the connection; it may not accept the client's certificate: %w", err)
+	default:
+		return fmt.Errorf("the server broke the connection; it may expect TLS: %w", err)
+	}
+}
+
+// errUnauthenticated: the server demands a password before it answers anything.
+var errUnauthenticated = fmt.Errorf("%w: it demands a user and a password", errUnusable)
+
+// greet authenticates, if the server demands it, and returns the size of the largest
+// item. A password is never sent to a server that did not ask: it would store it as an
+// ordinary item, for everybody to read.
+func greet(c io.ReadWriter, o Options) (limit int, err error) {
+	r := bufio.NewReader(c)
+	limit, err = askLimit(c, r)
+	switch asked := errors.Is(err, errUnauthenticated); {
+	case asked && o.User != "":
+		if err := authenticate(c, r, o.User, o.Password); err != nil {
+			return 0, err
+		}
+		return askLimit(c, r)
+	case err == nil && o.User != "":
+		return 0, fmt.Errorf("%w: it does not demand the password that is configured; "+
+			"start it with -Y or remove user and password", errUnusable)
+	}
+	return limit, err
+}
+
+// authenticate is memcached's ASCII authentication: a set of any key whose value is
+// the user and the password.
+func authenticate(w io.Writer, r *bufio.Reader, user, password string) error {
+	secret := user + " " + password
+	if _, err := fmt.Fprintf(w, "set auth 0 0 %d\r\n%s\r\n", len(secret), secret); err != nil {
+		return err
+	}
+	line, err := readLine(r)
+	if err != nil {
+		return err
+	}
+	if line != "STORED" {
+		return fmt.Errorf("%w: it refuses the user or the password", errUnusable)
+	}
+	return nil
+}
+
+// defaultLimit is the item_size_max of a memcached that was not told otherwise.
+const defaultLimit = 1 << 20
+
+func askLimit(w io.Writer, r *bufio.Reader) (int, error) {
+	if _, err := io.WriteString(w, "stats settings\r\n"); err != nil {
+		return 0, err
+	}
+	return readLimit(r)
+}
+
+// readLimit reads the answer to stats settings. Servers and proxies that do not
+// know the question are taken to have the default.
+func readLimit(r *bufio.Reader) (limit int, err error) {
+	limit = defaultLimit
+	for {
+		line, err := readLine(r)
+		if err != nil {
+			return 0, err
+		}
+		f := strings.Fields(line)
+		switch {
+		case len(f) == 0:
+			return 0, fmt.Errorf("%w: it does not speak memcached's text protocol", errUnusable)
+		case line == "CLIENT_ERROR unauthenticated":
+			return 0, errUnauthenticated
+		case f[0] == "END" || f[0] == "ERROR" || f[0] == "CLIENT_ERROR" || f[0] == "SERVER_ERROR":
+			return limit, nil
+		case f[0] != "STAT":
+			return 0, fmt.Errorf("%w: it does not speak memcached's text protocol", errUnusable)
+		case len(f) == 3 && f[1] == "item_size_max":
+			if limit, err = strconv.Atoi(f[2]); err != nil || limit < minLimit {
+				return 0, fmt.Errorf("%w: it takes no items of %d bytes", errUnusable, minLimit)
+			}
+		}
+	}
+}
+
+// minLimit is the smallest item_size_max that memcached lets itself be started with.
+const minLimit = 1 << 10
+
+// readLine reads a line of at most the reader's buffer.
+func readLine(r *bufio.Reader) (string, error) {
+	line, err := r.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		return "", fmt.Errorf("%w: it does not speak memcached's text protocol", errUnusable)
+	}
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimRight(string(line), "\r\n"), nil
+}

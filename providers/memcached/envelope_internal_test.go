@@ -1,0 +1,26 @@
+package memcached
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+)
+
+func FuzzEnvelope(f *testing.F) {
+	f.Add(seal(1, "", []byte("record")))
+	f.Add(seal(math.MaxUint64, "a key", []byte("record")))
+	f.Add(seal(1, strings.Repeat("k", 300), nil))
+	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := open(b)
+		if err != nil {
+			return
+		}
+		again, err := open(seal(e.number(), string(e.key), e.record))
+		if err != nil || again.number() != e.number() || !bytes.Equal(again.key, e.key) || !bytes.Equal(again.record, e.record) {
+			t.Errorf("%q opens to %q and then to %q, %v", b, e, again, err)
+		}
+	})
+}

@@ -1,0 +1,101 @@
+package memcached
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/bradfitz/gomemcache/memcache"
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// Swap implements driver.Cache.
+//
+// A token is the item's cas number and generation. The number alone would not do: a
+// server that was restarted gives the same numbers out again.
+func (c *cache) Swap(ctx context.Context, key string, old driver.Token, record []byte, deadline time.Time) (swapped bool, current *driver.Item, err error) {
+	p := c.place(key)
+	err = p.server.call(ctx, func(l *lane) (err error) {
+		switch {
+		case !old.IsZero():
+			swapped, err = c.replace(ctx, l, p, old, record, deadline)
+		case record != nil:
+			swapped, current, err = c.add(ctx, l, p, record, deadline)
+		default:
+			current, _, err = c.present(ctx, l, p)
+			swapped = err == nil && current == nil
+		}
+		return err
+	})
+	return swapped, current, err
+}
+
+// replace stores or removes if the token is still the present one.
+func (c *cache) replace(ctx context.Context, l *lane, p place, old driver.Token, record []byte, deadline time.Time) (bool, error) {
+	if len(old.B) != generationBytes {
+		return false, nil // no token of this driver
+	}
+	seen := binary.BigEndian.Uint64(old.B)
+	generation, err := c.generation(ctx, l, seen)
+	if err != nil || seen != generation {
+		return false, err
+	}
+	return c.cas(ctx, l, p, generation, old.N, record, deadline)
+}
+
+// add stores if there is nothing, or only an item that was cleared.
+func (c *cache) add(ctx context.Context, l *lane, p place, record []byte, deadline time.Time) (bool, *driver.Item, error) {
+	generation, err := c.generation(ctx, l, 0)
+	if err != nil {
+		return false, nil, err
+	}
+	item, err := p.item(l, generation, record, deadline)
+	if err != nil {
+		return false, nil, err
+	}
+	err = l.write(ctx, func(client *memcache.Client) error { return client.Add(item) })
+	if !errors.Is(err, memcache.ErrNotStored) {
+		return err == nil, nil, err
+	}
+	current, cleared, err := c.present(ctx, l, p)
+	if err != nil || current != nil || cleared == 0 {
+		return false, current, err
+	}
+	if generation, err = c.generation(ctx, l, 0); err != nil {
+		return false, nil, err
+	}
+	swapped, err := c.cas(ctx, l, p, generation, cleared, record, deadline)
+	return swapped, nil, err
+}
+
+// present returns the item of a key, or the cas number of one that was cleared.
+func (c *cache) present(ctx context.Context, l *lane, p place) (current *driver.Item, cleared uint64, err error) {
+	items, generation, err := c.read(ctx, l, p.name)
+	if err != nil || items[p.name] == nil {
+		return nil, 0, err
+	}
+	item, ok, err := c.live(ctx, l, p, items[p.name], generation)
+	if err != nil || !ok {
+		return nil, items[p.name].CasID, err
+	}
+	return &item, 0, nil
+}
+
+// cas stores or removes (a nil record) if the item still has the number. A cas with
+// a negative expiry stores an item that has expired already.
+func (c *cache) cas(ctx context.Context, l *lane, p place, generation, number uint64, record []byte, deadline time.Time) (bool, error) {
+	item := &memcache.Item{Key: p.name, Expiration: -1}
+	if record != nil {
+		var err error
+		if item, err = p.item(l, generation, record, deadline); err != nil {
+			return false, err
+		}
+	}
+	item.CasID = number
+	err := l.write(ctx, func(client *memcache.Client) error { return client.CompareAndSwap(item) })
+	if isAnswer(err) { // another number, or no item
+		return false, nil
+	}
+	return err == nil, err
+}
