@@ -1,0 +1,77 @@
+package hazelcast
+
+import (
+	"context"
+	"time"
+)
+
+// bound makes sure that no call is without a deadline: it could last for ever.
+func (p *Provider) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, p.plan.requestTimeout)
+}
+
+// attempt gives one request half of the time that is left, and no more than
+// requestTimeout. The client may put a request into the queue of a connection that has
+// just closed, where it is never answered; what is left is for another one.
+func (p *Provider) attempt(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, _ := ctx.Deadline()
+	return context.WithTimeout(ctx, min(time.Until(deadline)/2, p.plan.requestTimeout))
+}
+
+// ready returns when a request can be sent.
+func (p *Provider) ready(ctx context.Context) error {
+	if err := p.checkOpen(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return notSent(err)
+	}
+	return p.link.await(ctx, p.plan.requestTimeout)
+}
+
+// read makes a call that changes nothing, and makes it again if the first attempt
+// fails or is not answered.
+func (p *Provider) read(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := p.bound(ctx)
+	defer cancel()
+	if err := p.ready(ctx); err != nil {
+		return err
+	}
+	first, cancelFirst := p.attempt(ctx)
+	err := call(first)
+	cancelFirst()
+	if err == nil || refused(err) {
+		return readError(ctx, err)
+	}
+	if err := p.ready(ctx); err != nil {
+		return err
+	}
+	return readError(ctx, call(ctx))
+}
+
+// write makes a call that changes something, once and with all the time that the
+// context has.
+func (p *Provider) write(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := p.bound(ctx)
+	defer cancel()
+	if err := p.ready(ctx); err != nil {
+		return err
+	}
+	return writeError(ctx, call(ctx))
+}
+
+// writeChecked is write for a record whose fate can be read afterwards. It leaves the
+// caller half of the time for that.
+func (p *Provider) writeChecked(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := p.bound(ctx)
+	defer cancel()
+	if err := p.ready(ctx); err != nil {
+		return err
+	}
+	first, cancelFirst := p.attempt(ctx)
+	defer cancelFirst()
+	return writeError(ctx, call(first))
+}

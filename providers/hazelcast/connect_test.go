@@ -1,0 +1,257 @@
+package hazelcast_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/internal/servers"
+	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/providers/hazelcast"
+)
+
+// notConnected expects Open to fail in time, and returns its error.
+func notConnected(t *testing.T, d time.Duration, opts hazelcast.Options) error {
+	t.Helper()
+	start := time.Now()
+	_, err := hazelcast.Open(limited(t, d), opts)
+	if took := time.Since(start); took > d+500*time.Millisecond {
+		t.Errorf("took %v, the deadline was after %v", took, d)
+	}
+	if !errors.Is(err, jcache.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jcache.ErrIndeterminate) {
+		t.Errorf("the error is %v", err)
+	}
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("the error has several lines: %v", err)
+	}
+	return err
+}
+
+func TestNobodyThere(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
+	must(t, err)
+	defer silent.Close() //nolint:errcheck // it is the end of the test
+	closed, err := servers.FreeAddr()
+	must(t, err)
+	for _, test := range []struct {
+		name  string
+		addrs []string
+		want  string
+	}{
+		{"nobody listens", []string{closed}, "connection refused"},
+		{"nobody answers", []string{silent.Addr().String()}, "another name"},
+		{"three in vain", []string{closed, silent.Addr().String(), "host.invalid:5701"}, "another name"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := notConnected(t, time.Second, hazelcast.Options{Servers: test.addrs, ClusterName: "shop", Password: "secret", User: "me"})
+			for _, want := range append(test.addrs, `"shop"`, "another name", test.want) {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%v does not name %s", err, want)
+				}
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("%v shows the password", err)
+			}
+		})
+	}
+}
+
+func TestWrongClusterName(t *testing.T) {
+	t.Parallel()
+	err := notConnected(t, 2*time.Second, hazelcast.Options{Servers: cluster(t).Addrs, ClusterName: "shop"})
+	if !strings.Contains(err.Error(), `refuse this client: their cluster is not named "shop"`) {
+		t.Error(err)
+	}
+}
+
+func TestConnectTimeoutBoundsOpen(t *testing.T) {
+	t.Parallel()
+	closed, err := servers.FreeAddr()
+	must(t, err)
+	start := time.Now()
+	_, err = hazelcast.Open(context.Background(), hazelcast.Options{Servers: []string{closed}, ConnectTimeout: 300 * time.Millisecond})
+	if !errors.Is(err, jcache.ErrUnavailable) || time.Since(start) > 2*time.Second {
+		t.Error(err, time.Since(start))
+	}
+}
+
+func TestInvalidOptions(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string]hazelcast.Options{
+		"servers or uri is required":  {},
+		"must not be negative":        {Servers: []string{"a"}, RequestTimeout: -1},
+		"password: there is no user":  {Servers: []string{"a"}, Password: "secret"},
+		`"a:b" is not an address`:     {Servers: []string{"a:b"}},
+		`":5701" is not an address`:   {Servers: []string{":5701"}},
+		`"a:70000" is not an address`: {Servers: []string{"a:70000"}},
+		`"::1" is not an address`:     {Servers: []string{"::1"}},
+		"absent.xml cannot be read":   {ClientFile: "absent.xml"},
+	} {
+		_, err := hazelcast.Open(context.Background(), opts)
+		if !errors.Is(err, jcache.ErrInvalid) || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("got %v, want: %s", err, name)
+		}
+	}
+}
+
+// TestConfiguration opens the provider as a configuration file does.
+func TestConfiguration(t *testing.T) {
+	t.Parallel()
+	ctx := limited(t, time.Minute)
+	manager, err := jcache.Open(ctx, jcache.Config{Provider: "hazelcast", Settings: map[string]any{
+		"servers": cluster(t).Addrs, "requestTimeout": 2 * time.Second,
+	}})
+	must(t, err)
+	defer manager.Close(ctx) //nolint:errcheck // Close is tested elsewhere
+	must(t, manager.Ping(ctx))
+	c, err := jcache.CreateCache(ctx, manager, "TestConfiguration", jcache.Options[string, string]{})
+	must(t, err)
+	must(t, c.Put(ctx, "k", "v"))
+
+	file := filepath.Join(t.TempDir(), "hazelcast-client.yaml")
+	must(t, os.WriteFile(file, []byte("hazelcast-client:\n  cluster-name: shop\n  network:\n    cluster-members:\n      - "+
+		strings.Join(cluster(t).Addrs, "\n      - ")+"\n"), 0o600))
+	second, err := jcache.Open(ctx, jcache.Config{Provider: "hazelcast", URI: file, Settings: map[string]any{"clusterName": "dev"}})
+	must(t, err)
+	defer second.Close(ctx) //nolint:errcheck // Close is tested elsewhere
+	same, err := jcache.CreateCache(ctx, second, "TestConfiguration", jcache.Options[string, string]{})
+	must(t, err)
+	if v, _, err := same.Get(ctx, "k"); v != "v" || err != nil {
+		t.Error(v, err)
+	}
+
+	definition, err := jcache.Definition("hazelcast")
+	must(t, err)
+	values, err := driver.NewValues(definition.Settings, map[string]any{"clusterName": "dev"})
+	must(t, err)
+	notices, err := definition.Check(driver.Config{URI: file, Values: values})
+	if want := file + ":2:3: cluster-name: is overridden by clusterName"; err != nil || len(notices) != 1 || notices[0] != want {
+		t.Errorf("notices %q, error %v", notices, err)
+	}
+	must(t, os.WriteFile(file, []byte("hazelcast-client:\n  cluster-nam: shop\n"), 0o600))
+	if _, err := definition.Check(driver.Config{URI: file, Values: values}); err == nil || err.Error() != file+":2:3: cluster-nam is not known here; did you mean cluster-name?" {
+		t.Error(err)
+	}
+	authorities, err := driver.NewValues(driver.TLSSetting().Group, map[string]any{"caFile": "absent.pem"})
+	must(t, err)
+	for prefix, settings := range map[string]map[string]any{
+		"servers: ":    {"servers": []string{"a:b"}},
+		"password: ":   {"servers": []string{"a"}, "password": "secret"},
+		"tls.caFile: ": {"servers": []string{"a"}, "tls": authorities},
+	} {
+		values, err := driver.NewValues(definition.Settings, settings)
+		must(t, err)
+		if _, err := definition.Check(driver.Config{Values: values}); err == nil || !strings.HasPrefix(err.Error(), prefix) {
+			t.Errorf("got %v, want %s", err, prefix)
+		}
+	}
+}
+
+// certificate makes a certificate for the hosts that signs itself, as files and for a
+// server.
+func certificate(t *testing.T, hosts ...string) (file string, pair tls.Certificate) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "member"}, NotAfter: in(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, host)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	must(t, err)
+	file = filepath.Join(t.TempDir(), "ca.pem")
+	must(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	return file, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// TestTLS has the proxy speak TLS, since members do so only in Hazelcast Enterprise.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		host string // of the certificate
+		set  func(*tls.Config)
+		ok   bool
+	}{
+		{"host of a server", "127.0.0.1", func(*tls.Config) {}, true},
+		{"another host", "other.example", func(*tls.Config) {}, false},
+		{"the name that is asked for", "other.example", func(c *tls.Config) { c.ServerName = "other.example" }, true},
+		{"unknown authority", "127.0.0.1", func(c *tls.Config) { c.RootCAs = x509.NewCertPool() }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			file, pair := certificate(t, test.host)
+			p := startProxy(t, cluster(t).Addrs[0], func(l net.Listener) net.Listener {
+				return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}})
+			})
+			authorities, err := os.ReadFile(file)
+			must(t, err)
+			config := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
+			config.RootCAs.AppendCertsFromPEM(authorities)
+			test.set(config)
+			if !test.ok {
+				err := notConnected(t, time.Second, hazelcast.Options{Servers: []string{p.addr}, TLS: config})
+				if !strings.Contains(err.Error(), "certificate") {
+					t.Errorf("the error does not say why: %v", err)
+				}
+				return
+			}
+			c := openCache(t, connectThrough(t, p, hazelcast.Options{TLS: config}), driver.CacheOptions{})
+			must(t, c.Put(limited(t, 10*time.Second), "k", record("v"), time.Time{}))
+		})
+	}
+}
+
+// TestTLSOfTheClientsFile names the certificates in the Java client's way.
+func TestTLSOfTheClientsFile(t *testing.T) {
+	t.Parallel()
+	file, pair := certificate(t, "other.example")
+	p := startProxy(t, cluster(t).Addrs[0], func(l net.Listener) net.Listener {
+		return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}})
+	})
+	c := openCache(t, connectThrough(t, p, hazelcast.Options{}, `<ssl enabled="true"><properties>
+		<property name="trustCertCollectionFile">`+file+`</property>
+		<property name="validateIdentity">false</property>
+	</properties></ssl>`), driver.CacheOptions{})
+	must(t, c.Put(limited(t, 10*time.Second), "k", record("v"), time.Time{}))
+}
+
+// TestTLSWithASilentServer: a handshake that is never answered does not hold Open up.
+func TestTLSWithASilentServer(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer l.Close() //nolint:errcheck // it is the end of the test
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go io.Copy(io.Discard, c) //nolint:errcheck // until the client gives up
+		}
+	}()
+	_ = notConnected(t, time.Second, hazelcast.Options{Servers: []string{l.Addr().String()}, TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
+}

@@ -1,0 +1,76 @@
+// Package hazelcast keeps caches in the maps (IMap) of a Hazelcast cluster, version 4 or
+// 5; it is tested with members of 5.3.
+//
+//	manager, err := hazelcast.Open(ctx, hazelcast.Options{
+//		Servers:     []string{"10.1.0.5:5701", "10.1.0.6:5701"},
+//		ClusterName: "shop",
+//	})
+//
+// The cache carts is the map keepsake.carts, with strings as keys and byte arrays as
+// values. Java programs reach the same map as an IMap. They do not reach it through
+// Hazelcast's own JCache provider, whose caches (ICache) are another data structure that
+// no Go client can read.
+//
+// # The members
+//
+// [MemberConfig] is the recommended configuration of the members, with the reasons. Of
+// an existing cluster only the map element must be taken over. What matters:
+//
+//   - in-memory-format must not be OBJECT, and max-idle-seconds must not be set. Opening a
+//     cache fails otherwise, with a sentence that says so.
+//   - backup-count 1: a member may be killed without losing what was acknowledged, as
+//     long as the next one is not killed before the cluster is safe again.
+//   - time-to-live-seconds a little longer than the entries live: then a read is one
+//     round trip and an update two, reading and replacing. Without it, or for entries
+//     that live longer, a replaced entry takes a third, and a log line says so once.
+//
+// # Expiry
+//
+// Deadlines are exact, because they stand in the entries. Members forget an entry
+// later: two seconds after its deadline if it was put, and with the map's
+// time-to-live-seconds if it was replaced since. An entry that outlives the map's default
+// and is replaced is eternal for the members unless the cache's policy bounds the lives
+// of its entries; so are entries in a map without a default whose life is longer than 30
+// days. They are dead all the same, but occupy memory until somebody removes them. In a
+// map without a default, do not mix entries that expire with eternal ones under a policy
+// of your own without a LongestTTL: an eternal one can end after 30 days.
+//
+// # What happens when members fail
+//
+// Of consistency and availability a map chooses availability. Measured with two members
+// and one backup:
+//
+//   - A member is killed under load: nothing that was acknowledged is lost, and its
+//     entries can be written again after about a second.
+//   - A member hangs: nobody can write for some seconds, and its entries are out of reach
+//     until the others expel it. When it wakes up, it is a cluster of its own until it is
+//     merged, and what clients write to it until then may be lost.
+//   - The network splits the cluster and both sides write: afterwards the later update
+//     of an entry wins. Entries that were removed during the split come back.
+//   - Every member is gone: so is the data. The client connects to the next cluster in
+//     the same place by itself.
+//
+// Locks are no better than that, and a lock does not stop those who do not ask for it.
+//
+// # Calls
+//
+// Every call has a deadline: its context's, or RequestTimeout. A read whose first attempt
+// is not answered in half of that time, or in RequestTimeout, is made again. A write is
+// sent once. If its acknowledgement is lost, package jcache reads the entry and finds
+// out by the identifier of the write, for which half of the time is left; only if that
+// is impossible the error matches jcache.ErrIndeterminate. While there is no connection
+// to any member, calls wait for one up to RequestTimeout after it was lost and fail at
+// once from then on, with jcache.ErrUnavailable: nothing was sent.
+//
+// # Events
+//
+// The members send each event at most once. When a watcher is slower than its events, or
+// a connection is lost or new, the watchers are told that there is a gap. Removals by
+// Delete do not say what was removed.
+//
+// # Configuration files
+//
+// The provider's uri names a Java client's own hazelcast-client.xml or .yaml; package
+// clientfile says how it is read. Settings of the configuration, such as servers and
+// clusterName, override it.
+package hazelcast

@@ -1,0 +1,73 @@
+package hazelcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// A link knows whether the client has any connection. Without one the client makes
+// calls spin until their context ends, and what is left of a write then is an unknown
+// outcome. A call that waits here instead has sent nothing. The zero link is up.
+type link struct {
+	mu   sync.Mutex
+	lost time.Time     // when the last connection was lost; zero while there is one
+	back chan struct{} // closed when there is a connection again
+}
+
+// down reports whether the link was up before.
+func (l *link) down() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.back != nil {
+		return false
+	}
+	l.lost, l.back = time.Now(), make(chan struct{})
+	return true
+}
+
+// up reports whether the link was down before.
+func (l *link) up() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.back == nil {
+		return false
+	}
+	close(l.back)
+	l.back = nil
+	return true
+}
+
+func (l *link) isDown() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.back != nil
+}
+
+var errNoConnection = errors.New("there is no connection to the cluster")
+
+// await returns when there is a connection. Calls wait for one no longer than
+// patience after it was lost; from then on they fail at once, so that an outage does
+// not pile up callers.
+func (l *link) await(ctx context.Context, patience time.Duration) error {
+	l.mu.Lock()
+	lost, back := l.lost, l.back
+	l.mu.Unlock()
+	if back == nil {
+		return nil
+	}
+	over := time.NewTimer(time.Until(lost.Add(patience)))
+	defer over.Stop()
+	select {
+	case <-back:
+		return nil
+	case <-over.C:
+		return fmt.Errorf("%w: %w", driver.ErrUnavailable, errNoConnection)
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w: %w", driver.ErrUnavailable, errNoConnection, ctx.Err())
+	}
+}

@@ -1,0 +1,144 @@
+package hazelcast_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/internal/servers"
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/providers/hazelcast"
+)
+
+// The tests that break nothing share one cluster of two members. It has the recommended
+// configuration, and maps of other prefixes that are configured otherwise.
+const otherMaps = `
+  <map name="short.*"><time-to-live-seconds>3</time-to-live-seconds></map>
+  <map name="none.*"/>
+  <map name="idle.*"><max-idle-seconds>60</max-idle-seconds></map>
+  <map name="object.*"><in-memory-format>OBJECT</in-memory-format></map>
+</hazelcast>`
+
+var shared struct {
+	once    sync.Once
+	dir     string
+	cluster *servers.HazelcastCluster
+	err     error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.cluster != nil {
+		shared.cluster.Kill()
+	}
+	_ = os.RemoveAll(shared.dir) // it is temporary anyway
+	os.Exit(code)
+}
+
+func startShared() error {
+	var err error
+	if shared.dir, err = os.MkdirTemp("", "keepsake-hazelcast"); err != nil {
+		return err
+	}
+	file := filepath.Join(shared.dir, "hazelcast.xml")
+	config := strings.Replace(hazelcast.MemberConfig, "</hazelcast>", otherMaps, 1)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	defer cancel()
+	shared.cluster, err = servers.Hazelcast(ctx, 2, file, "-Dhazelcast.partition.count=71")
+	return err
+}
+
+// cluster returns the shared cluster.
+func cluster(t testing.TB) *servers.HazelcastCluster {
+	t.Helper()
+	shared.once.Do(func() { shared.err = startShared() })
+	switch err := shared.err; {
+	case errors.Is(err, servers.ErrNotInstalled) && os.Getenv("CI") != "true":
+		t.Skipf("SKIPPED: %v", err)
+	case err != nil:
+		t.Fatal(err)
+	}
+	return shared.cluster
+}
+
+// connect connects to the shared cluster unless opts name another one.
+func connect(t testing.TB, opts hazelcast.Options) *hazelcast.Provider {
+	t.Helper()
+	if opts.Servers == nil && opts.ClientFile == "" {
+		opts.Servers = cluster(t).Addrs
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	p, err := hazelcast.Connect(limited(t, time.Minute), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(limited(t, 20*time.Second)); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// openCache opens a cache of the test's own.
+func openCache(t testing.TB, p *hazelcast.Provider, opts driver.CacheOptions) driver.Cache {
+	t.Helper()
+	name := strings.NewReplacer("/", "_", "#", "_").Replace(t.Name()) + fmt.Sprintf("_%x", rand.Uint32())
+	c, err := p.OpenCache(limited(t, time.Minute), name, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// limited returns a context that ends with the test, and after d.
+func limited(t testing.TB, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// record makes a record, which begins with an identifier of its own.
+func record(text string) []byte {
+	return append(binary.LittleEndian.AppendUint64(nil, rand.Uint64()), text...)
+}
+
+func text(r []byte) string { return string(r[driver.WriteIDBytes:]) }
+
+func in(d time.Duration) time.Time { return time.Now().Add(d) }
+
+// eventually polls until ok reports true.
+func eventually(t testing.TB, what string, patience time.Duration, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	over := time.After(patience)
+	for !ok() {
+		select {
+		case <-over:
+			t.Fatalf("%s: not within %v", what, patience)
+		case <-tick.C:
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

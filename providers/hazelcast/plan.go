@@ -1,0 +1,155 @@
+package hazelcast
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	hz "github.com/hazelcast/hazelcast-go-client"
+	hzcluster "github.com/hazelcast/hazelcast-go-client/cluster"
+	hztypes "github.com/hazelcast/hazelcast-go-client/types"
+
+	"github.com/keepsake-cache/keepsake/providers/hazelcast/clientfile"
+)
+
+// A plan is what the options and the client's file come to.
+type plan struct {
+	client         hz.Config
+	servers        []string
+	clusterName    string
+	mapPrefix      string
+	requestTimeout time.Duration
+	connectTimeout time.Duration
+	log            *slog.Logger
+	notices        []string
+}
+
+const (
+	// A connection whose member is silent for heartbeatTimeout is closed. Members
+	// themselves are silent for five seconds when one of them hangs; if the client
+	// were not more patient than that, it would leave the healthy ones too.
+	heartbeatInterval = time.Second
+	heartbeatTimeout  = 8 * time.Second
+
+	dialTimeout = 2 * time.Second
+
+	// The pace of attempts to find a cluster that is gone.
+	firstRetry, lastRetry = 200 * time.Millisecond, 2 * time.Second
+	retryGrowth           = 1.5
+	retryJitter           = 0.2
+)
+
+// plan reads the client's file, if there is one, and completes the options with it and
+// with the defaults.
+func (o Options) plan() (plan, error) {
+	if o.RequestTimeout < 0 || o.ConnectTimeout < 0 {
+		return plan{}, errors.New("requestTimeout and connectTimeout must not be negative")
+	}
+	if o.Password != "" && o.User == "" {
+		return plan{}, errors.New("password: there is no user that it belongs to")
+	}
+	file := &clientfile.File{}
+	if o.ClientFile != "" {
+		var err error
+		file, err = clientfile.Read(o.ClientFile, clientfile.Overrides{
+			ClusterName:    o.ClusterName != "",
+			Servers:        len(o.Servers) > 0,
+			Credentials:    o.User != "",
+			TLS:            o.TLS != nil,
+			ConnectTimeout: o.ConnectTimeout != 0,
+		})
+		if err != nil {
+			return plan{}, err
+		}
+	}
+	p := plan{
+		servers:        o.Servers,
+		clusterName:    cmp.Or(o.ClusterName, file.ClusterName, defaultClusterName),
+		mapPrefix:      cmp.Or(o.MapPrefix, defaultMapPrefix),
+		requestTimeout: cmp.Or(o.RequestTimeout, defaultRequestTimeout),
+		connectTimeout: cmp.Or(o.ConnectTimeout, file.ConnectTimeout, defaultConnectTimeout),
+		log:            o.Logger,
+		notices:        file.Notices,
+	}
+	if p.log == nil {
+		p.log = slog.Default()
+	}
+	if len(p.servers) == 0 {
+		p.servers = file.Addresses
+	}
+	if len(p.servers) == 0 {
+		if o.ClientFile == "" {
+			return plan{}, errors.New("servers or uri is required: who is to be connected to?")
+		}
+		p.servers = []string{"127.0.0.1"}
+		p.notices = append(p.notices, o.ClientFile+": names no cluster-members; 127.0.0.1 is tried, as Java clients do")
+	}
+	if err := checkAddresses(p.servers); err != nil {
+		return plan{}, err
+	}
+	p.client = clientConfig(o, file, p)
+	return p, nil
+}
+
+func checkAddresses(servers []string) error {
+	for _, addr := range servers {
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil { // no port
+			if _, _, err := net.SplitHostPort(addr + ":5701"); err != nil {
+				return fmt.Errorf("servers: %q is not an address such as host:5701", addr)
+			}
+			continue
+		}
+		if n, err := strconv.Atoi(port); host == "" || err != nil || n < 1 || n > 65535 {
+			return fmt.Errorf("servers: %q is not an address such as host:5701", addr)
+		}
+	}
+	return nil
+}
+
+// clientConfig is the configuration of the Hazelcast client.
+func clientConfig(o Options, file *clientfile.File, p plan) hz.Config {
+	cfg := hz.Config{ClientName: file.InstanceName, Labels: file.Labels}
+	cfg.Serialization.LittleEndian = file.LittleEndian
+	cfg.Stats.Enabled = file.Statistics
+	cfg.Stats.Period = hztypes.Duration(file.StatisticsPeriod)
+
+	c := &cfg.Cluster
+	c.Name = p.clusterName
+	c.Unisocket = file.SingleMember
+	c.Discovery.UsePublicIP = file.PublicIP
+	c.HeartbeatInterval = hztypes.Duration(cmp.Or(file.HeartbeatInterval, heartbeatInterval))
+	c.HeartbeatTimeout = hztypes.Duration(cmp.Or(file.HeartbeatTimeout, heartbeatTimeout))
+	c.Security.Credentials.Username = cmp.Or(o.User, file.User)
+	c.Security.Credentials.Password = cmp.Or(o.Password, file.Password)
+	if file.RandomBalancer {
+		c.SetLoadBalancer(hzcluster.NewRandomLoadBalancer())
+	}
+	c.ConnectionStrategy.Retry = hzcluster.ConnectionRetryConfig{
+		InitialBackoff: hztypes.Duration(cmp.Or(file.Retry.Initial, firstRetry)),
+		MaxBackoff:     hztypes.Duration(cmp.Or(file.Retry.Max, lastRetry)),
+		Multiplier:     cmp.Or(file.Retry.Multiplier, retryGrowth),
+		Jitter:         cmp.Or(file.Retry.Jitter, retryJitter),
+	}
+
+	// The member that a client connects to first tells it about the cluster. If all
+	// clients began with the same one, all would lose sight of the cluster when
+	// that member hangs.
+	servers := slices.Clone(p.servers)
+	if !file.KeepOrder {
+		rand.Shuffle(len(servers), func(i, j int) { servers[i], servers[j] = servers[j], servers[i] })
+	}
+	c.Network.SetAddresses(servers...)
+	c.Network.ConnectionTimeout = hztypes.Duration(cmp.Or(file.DialTimeout, dialTimeout))
+	if config := cmp.Or(o.TLS, file.TLS); config != nil {
+		c.Network.SSL.Enabled = true
+		c.Network.SSL.SetTLSConfig(memberTLS(config, p.servers, file.AnyHost && o.TLS == nil))
+	}
+	return cfg
+}

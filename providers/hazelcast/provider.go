@@ -1,0 +1,126 @@
+package hazelcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	hz "github.com/hazelcast/hazelcast-go-client"
+
+	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// A Provider is a client of a Hazelcast cluster.
+type Provider struct {
+	plan   plan
+	log    *slog.Logger
+	client atomic.Pointer[hz.Client] // it is replaced if it does not find back to the cluster
+	link   link
+	locks  *remoteMap
+
+	mu     sync.Mutex
+	feeds  map[string]*feed // by the name of the map
+	closed atomic.Bool      // changes under mu, so that no task begins afterwards
+
+	gap   chan struct{}   // events may have been lost
+	life  context.Context // ends with Close
+	end   context.CancelFunc
+	tasks sync.WaitGroup
+}
+
+// Connect returns the bare driver, for tests and for managers with other options
+// than Open gives them.
+func Connect(ctx context.Context, opts Options) (*Provider, error) {
+	plan, err := opts.plan()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", jcache.ErrInvalid, err)
+	}
+	p := &Provider{
+		plan:  plan,
+		log:   plan.log,
+		feeds: make(map[string]*feed),
+		gap:   make(chan struct{}, 1),
+	}
+	p.locks = &remoteMap{provider: p, name: plan.mapPrefix + locksName}
+	p.life, p.end = context.WithCancel(context.Background())
+	for _, notice := range plan.notices {
+		p.log.Info("hazelcast: " + notice)
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, plan.connectTimeout)
+		defer cancel()
+	}
+	client, err := p.start(ctx)
+	if err != nil {
+		p.end()
+		return nil, err
+	}
+	p.client.Store(client)
+	p.tasks.Go(p.reportGaps)
+	if _, err := p.locks.open(ctx); err != nil { // so that the first Lock does not take longer than others
+		return nil, errors.Join(err, p.Close(context.Background()))
+	}
+	return p, nil
+}
+
+var errClosed = errors.New("the provider is closed")
+
+func (p *Provider) checkOpen() error {
+	if p.closed.Load() {
+		return fmt.Errorf("%w: %w", driver.ErrUnavailable, errClosed)
+	}
+	return nil
+}
+
+// OpenCache implements driver.Provider. It writes one entry, looks at what the member
+// made of it and removes it again: a map's configuration decides how records can be
+// kept in it, and a client cannot see it otherwise.
+func (p *Provider) OpenCache(ctx context.Context, name string, opts driver.CacheOptions) (driver.Cache, error) {
+	ctx, cancel := p.bound(ctx)
+	defer cancel()
+	m := &remoteMap{provider: p, name: p.plan.mapPrefix + name}
+	defaultTTL, err := m.probe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &cache{remoteMap: m, physical: newPhysical(defaultTTL, opts.LongestTTL)}
+	c.adviseSpeed(opts.LongestTTL)
+	return c, nil
+}
+
+// Ping implements driver.Provider.
+func (p *Provider) Ping(ctx context.Context) error { return p.read(ctx, p.ask) }
+
+// ask asks any member something.
+func (p *Provider) ask(ctx context.Context) error {
+	_, err := p.client.Load().GetDistributedObjectsInfo(ctx)
+	return err
+}
+
+// Close implements driver.Provider.
+func (p *Provider) Close(ctx context.Context) error {
+	p.mu.Lock()
+	closed := p.closed.Swap(true)
+	p.mu.Unlock()
+	if closed {
+		return nil
+	}
+	p.end()
+	p.tasks.Wait()
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
+	defer cancel()
+	if err := p.client.Load().Shutdown(ctx); err != nil && !p.link.isDown() {
+		return fmt.Errorf("the client did not stop: %w", trimmed(err))
+	}
+	return nil
+}
+
+// shutdownTimeout is what a client gets to stop. It needs a millisecond, but for one that
+// is stuck while it connects again: that has no connection, and ends by itself.
+const shutdownTimeout = 3 * time.Second

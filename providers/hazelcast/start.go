@@ -1,0 +1,185 @@
+package hazelcast
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	hz "github.com/hazelcast/hazelcast-go-client"
+	hzcluster "github.com/hazelcast/hazelcast-go-client/cluster"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// start starts a client before the context ends, which must have a deadline.
+func (p *Provider) start(ctx context.Context) (*hz.Client, error) {
+	lines := &clientLog{log: p.log, lostEvents: p.signalGap}
+	cfg := p.plan.client
+	cfg.Logger.CustomLogger = lines
+	cfg.AddLifecycleListener(func(e hz.LifecycleStateChanged) {
+		if client := lines.client.Load(); client != nil {
+			p.lifecycle(client, e.State)
+		}
+	})
+	cfg.AddMembershipListener(func(e hzcluster.MembershipStateChanged) {
+		if e.State == hzcluster.MembershipStateRemoved {
+			p.signalGap() // events that it had not sent yet went with it
+		}
+	})
+	type result struct {
+		client *hz.Client
+		err    error
+	}
+	started := make(chan result)
+	go func() {
+		client, err := hz.StartNewClientWithConfig(ctx, cfg)
+		select {
+		case started <- result{client, err}:
+		case <-ctx.Done():
+			// Dialling and the TLS handshake do not know the context, so
+			// the client may come too late; nobody has it then.
+			if client != nil {
+				_ = client.Shutdown(context.Background())
+			}
+		}
+	}()
+	select {
+	case r := <-started:
+		if r.err != nil {
+			return nil, p.notStarted(ctx, lines, r.err)
+		}
+		lines.client.Store(r.client)
+		return r.client, nil
+	case <-ctx.Done():
+		return nil, p.notStarted(ctx, lines, ctx.Err())
+	}
+}
+
+// notStarted says why nobody could be connected to, as far as that can be known: the
+// members refuse a wrong cluster name and a wrong password with the same answer.
+func (p *Provider) notStarted(ctx context.Context, lines *clientLog, err error) error {
+	if err = trimmed(err); ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	servers := strings.Join(p.plan.servers, ", ")
+	reason, refused := lines.reasons()
+	text := fmt.Sprintf("no member of the cluster %q answers at %s: nobody is listening there, or the cluster has another name", p.plan.clusterName, servers)
+	switch {
+	case refused:
+		text = fmt.Sprintf("the members at %s refuse this client: their cluster is not named %q, or the user and password are wrong", servers, p.plan.clusterName)
+	case reason != "":
+		text += " (" + reason + ")"
+	}
+	return fmt.Errorf("%w: %s: %w", driver.ErrUnavailable, text, err)
+}
+
+// lifecycle hears of a client's connections as a whole. It must not block.
+func (p *Provider) lifecycle(client *hz.Client, state hz.LifecycleState) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.closed.Load() || client != p.client.Load():
+	case state == hz.LifecycleStateConnected:
+		p.restored()
+	case state == hz.LifecycleStateDisconnected:
+		if p.link.down() {
+			p.log.Warn("hazelcast: the connection to the cluster is lost", "cluster", p.plan.clusterName)
+			p.tasks.Go(p.awaitCluster)
+		}
+	}
+}
+
+// restored notes that there is a connection; p.mu is held.
+func (p *Provider) restored() {
+	if !p.link.up() {
+		return
+	}
+	p.log.Info("hazelcast: the connection to the cluster is back", "cluster", p.plan.clusterName)
+	if p.plan.client.Cluster.Unisocket {
+		p.deafen() // the client does not add listeners to another single connection
+	}
+	p.signalGap()
+}
+
+const (
+	askInterval = 500 * time.Millisecond
+	// A client that has not found back to the cluster after stuckAfter, although
+	// somebody is listening there, is replaced. Every attempt to start another one
+	// that fails leaves a goroutine of the client behind, so the next attempts come
+	// later and later.
+	stuckAfter     = 5 * time.Second
+	stuckAfterMost = 10 * time.Minute
+)
+
+// awaitCluster runs while the connection is lost. The client connects again by itself,
+// as a rule. But it does not report every recovery, so it is asked; and it waits for
+// ever for the answer to its first request on a new connection, if that connection
+// breaks at once or belongs to a member that hangs.
+func (p *Provider) awaitCluster() {
+	tick := time.NewTicker(askInterval)
+	defer tick.Stop()
+	patience := stuckAfter
+	var since time.Time // when somebody began to listen
+	for p.link.isDown() {
+		select {
+		case <-p.life.Done():
+			return
+		case <-tick.C:
+		}
+		if p.answered() {
+			p.mu.Lock()
+			p.restored()
+			p.mu.Unlock()
+			return
+		}
+		switch {
+		case !p.somebodyListens():
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+		case time.Since(since) >= patience:
+			p.replace()
+			since, patience = time.Now(), min(2*patience, stuckAfterMost)
+		}
+	}
+}
+
+func (p *Provider) answered() bool {
+	ctx, cancel := context.WithTimeout(p.life, time.Second)
+	defer cancel()
+	return p.ask(ctx) == nil
+}
+
+func (p *Provider) somebodyListens() bool {
+	for _, addr := range p.plan.client.Cluster.Network.Addresses {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			addr = net.JoinHostPort(strings.Trim(addr, "[]"), "5701")
+		}
+		d := net.Dialer{Timeout: time.Second}
+		if conn, err := d.DialContext(p.life, "tcp", addr); err == nil {
+			_ = conn.Close() // nothing was written
+			return true
+		}
+	}
+	return false
+}
+
+// replace puts another client in the place of one that is stuck.
+func (p *Provider) replace() {
+	ctx, cancel := context.WithTimeout(p.life, p.plan.connectTimeout)
+	defer cancel()
+	client, err := p.start(ctx)
+	if err != nil {
+		p.log.Warn("hazelcast: the cluster is out of reach", "error", err)
+		return
+	}
+	p.mu.Lock()
+	stuck := p.client.Swap(client)
+	p.restored()
+	p.mu.Unlock()
+	ctx, cancelShutdown := context.WithTimeout(p.life, shutdownTimeout)
+	defer cancelShutdown()
+	_ = stuck.Shutdown(ctx)
+}

@@ -1,0 +1,79 @@
+package hazelcast
+
+import "time"
+
+// Members keep deadlines in whole seconds and drop an entry up to a second early. So
+// what is sent is rounded up, and a second longer.
+const (
+	shortestTTL = 2 * time.Second
+	// longestTTL is where records become eternal for the members. They count
+	// seconds in 31 bits.
+	longestTTL = 10 * 365 * 24 * time.Hour
+	// eternal is the TTL of an entry that does not expire, whatever the map's
+	// default is.
+	eternal time.Duration = 0
+)
+
+// ttlFor returns the TTL to send with a record: never less than its life.
+func ttlFor(deadline, now time.Time) time.Duration {
+	if deadline.IsZero() || deadline.Sub(now) > longestTTL {
+		return eternal
+	}
+	return max(ceilSeconds(deadline.Sub(now))+time.Second, shortestTTL)
+}
+
+func ceilSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
+}
+
+// physical is how long members keep the records that are written by a conditional
+// replace. That request carries no TTL: the entry gets the map's default. A second
+// request, SetTTL, can change it, but it is unconditional: it may come late and hit
+// somebody else's record. So its TTL is one constant for the whole cache that is longer
+// than any record's life, and never one record's own.
+type physical struct {
+	byDefault time.Duration // the map's time-to-live-seconds; 0: entries are eternal
+	constant  time.Duration // what SetTTL sets; 0: nothing but eternal
+}
+
+const (
+	// margin keeps constant clear of the longest life.
+	margin = time.Minute
+	// unknownLife is the constant of a cache whose longest life is unknown, in a
+	// map without a default.
+	unknownLife = 30 * 24 * time.Hour
+)
+
+func newPhysical(byDefault, longestLife time.Duration) physical {
+	f := physical{byDefault: byDefault}
+	switch {
+	case longestLife > longestTTL:
+	case longestLife > 0:
+		f.constant = ceilSeconds(longestLife) + margin
+	case byDefault == 0:
+		f.constant = unknownLife
+	}
+	return f
+}
+
+// holds reports whether an entry with this TTL outlives a record.
+func holds(ttl time.Duration, deadline, now time.Time) bool {
+	return !deadline.IsZero() && deadline.Sub(now) <= ttl-shortestTTL
+}
+
+// afterReplace returns the TTL that SetTTL must set after a replace, if it must.
+func (f physical) afterReplace(deadline, now time.Time) (ttl time.Duration, needed bool) {
+	switch {
+	case f.byDefault > 0 && holds(f.byDefault, deadline, now):
+		return 0, false
+	case f.constant > 0 && holds(f.constant, deadline, now):
+		return f.constant, true
+	default:
+		return eternal, f.byDefault > 0
+	}
+}
+
+// longest is how long after its deadline a record may stay readable.
+func (f physical) longest() time.Duration {
+	return max(f.byDefault, f.constant, shortestTTL)
+}
