@@ -1,0 +1,13 @@
+// Package providers links every provider into a program, so that a configuration can
+// choose any of them by its name:
+//
+//	import _ "github.com/keepsake-cache/keepsake/providers"
+//
+// A program that needs fewer imports their packages instead and is smaller for it.
+package providers
+
+import (
+	_ "github.com/keepsake-cache/keepsake/providers/hazelcast" // hazelcast
+	_ "github.com/keepsake-cache/keepsake/providers/memcached" // memcached
+	_ "github.com/keepsake-cache/keepsake/providers/memory"    // memory
+)
