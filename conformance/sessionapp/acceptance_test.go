@@ -1,0 +1,387 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// acceptance is what two servers that share sessions must do, on any provider. The
+// cases run one after the other on one fleet.
+var acceptance = []struct {
+	name  string
+	needs func(*fleet) bool // nil: any fleet
+	run   func(t *testing.T, f *fleet)
+}{
+	{"set on A is read on B", nil, testShared},
+	{"description", nil, testDescription},
+	{"overlapping requests keep all attributes", nil, testOverlap},
+	{"parallel increments are all counted", nil, testIncrements},
+	{"invalidated on A is gone on B", nil, testInvalidate},
+	{"renewed on A is dead on B", nil, testRenew},
+	{"a read after the answer is never stale", nil, testNeverStale},
+	{"per-session timeout", nil, testTimeout},
+	{"expiry during a request", nil, testExpiryInFlight},
+	{"unknown cookies", nil, testUnknownCookies},
+	{"untouched", nil, testUntouched},
+	{"large attribute", nil, testLargeAttribute},
+	{"kill A and B serves", hasProcesses, testKillServer},
+	{"provider frozen", hasBackend, testFrozen},
+	{"provider gone and back", hasBackend, testRestart},
+}
+
+func hasProcesses(f *fleet) bool { return f.killA != nil }
+func hasBackend(f *fleet) bool   { return f.backend != nil }
+
+func TestAcceptance(t *testing.T) {
+	for _, provider := range []struct {
+		name  string
+		fleet func(*testing.T) *fleet
+	}{
+		{"memory", memoryFleet},
+		{"memcached", memcachedFleet},
+		{"hazelcast", hazelcastFleet},
+	} {
+		t.Run(provider.name, func(t *testing.T) {
+			f := provider.fleet(t)
+			for _, c := range acceptance {
+				if c.needs != nil && !c.needs(f) {
+					t.Logf("%s has no processes of its own: %q is not a case for it", provider.name, c.name)
+					continue
+				}
+				t.Run(c.name, func(t *testing.T) { c.run(t, f) })
+			}
+		})
+	}
+}
+
+func testShared(t *testing.T, f *fleet) {
+	a, b := f.urls[0], f.urls[1]
+	v, other := newVisitor(t), newVisitor(t)
+	v.want(a, "PUT /attr/name", "alice", 204, "")
+	v.want(b, "GET /attr/name", "", 200, "alice")
+	v.want(b, "PUT /attr/name", "bob", 204, "")
+	v.want(a, "GET /attr/name", "", 200, "bob")
+	v.want(a, "PUT /attr/empty", "", 204, "")
+	v.want(b, "GET /attr/empty", "", 200, "")
+	v.want(b, "DELETE /attr/name", "", 204, "")
+	v.want(a, "GET /attr/name", "", 404, "*")
+	other.want(b, "GET /attr/empty", "", 404, "*")
+	v.want(a, "GET /healthz", "", 200, "*")
+}
+
+func describeOn(t *testing.T, v *visitor, url, query string) description {
+	t.Helper()
+	status, answer, _ := v.do(url, "GET /session"+query, "")
+	var d description
+	if err := json.Unmarshal([]byte(answer), &d); status != 200 || err != nil {
+		t.Fatalf("%d %q: %v", status, answer, err)
+	}
+	slices.Sort(d.Attributes)
+	return d
+}
+
+func testDescription(t *testing.T, f *fleet) {
+	a, b, v := f.urls[0], f.urls[1], newVisitor(t)
+	if d := describeOn(t, v, a, ""); d.Exists || d.New || d.Server != "A" || d.Created != nil || len(d.Attributes) != 0 {
+		t.Errorf("before: %+v", d)
+	}
+	start := time.Now()
+	if d := describeOn(t, v, a, "?create=true"); !d.Exists || !d.New || d.MaxInactiveSeconds != 1800 || d.Created.Sub(start).Abs() > 5*time.Second {
+		t.Errorf("created: %+v", d)
+	}
+	v.want(a, "PUT /attr/x", "1", 204, "")
+	v.want(b, "PUT /attr/y", "2", 204, "")
+	v.want(b, "PUT /timeout?seconds=600", "", 204, "")
+	d := describeOn(t, v, b, "")
+	if !d.Exists || d.New || d.Server != "B" || d.MaxInactiveSeconds != 600 || !slices.Equal(d.Attributes, []string{"x", "y"}) {
+		t.Errorf("on B: %+v", d)
+	}
+	if d.LastAccessed.Before(*d.Created) || d.LastAccessed.Sub(start) > 10*time.Second {
+		t.Errorf("times: %+v", d)
+	}
+}
+
+func testOverlap(t *testing.T, f *fleet) {
+	v := newVisitor(t)
+	v.want(f.urls[0], "PUT /attr/first", "kept", 204, "")
+	for round := range 3 {
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				v.want(f.urls[i%2], fmt.Sprintf("PUT /attr/r%da%d?delay=100ms", round, i), fmt.Sprint(i), 204, "")
+			})
+		}
+		wg.Wait()
+	}
+	for round := range 3 {
+		for i := range 20 {
+			v.want(f.urls[(i+1)%2], fmt.Sprintf("GET /attr/r%da%d", round, i), "", 200, fmt.Sprint(i))
+		}
+	}
+	v.want(f.urls[1], "GET /attr/first", "", 200, "kept")
+}
+
+func testIncrements(t *testing.T, f *fleet) {
+	v := newVisitor(t)
+	v.want(f.urls[0], "POST /incr/n", "", 200, "1")
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			for range 10 {
+				v.want(f.urls[i%2], "POST /incr/n", "", 200, "*")
+			}
+		})
+	}
+	wg.Wait()
+	v.want(f.urls[0], "GET /attr/n", "", 200, "201")
+	v.want(f.urls[1], "GET /attr/n", "", 200, "201")
+}
+
+func testInvalidate(t *testing.T, f *fleet) {
+	a, b := f.urls[0], f.urls[1]
+	for _, slow := range []string{"GET /attr/name", "PUT /attr/late", "DELETE /attr/name", "GET /session", "PUT /timeout?seconds=900", "POST /renew", "GET /untouched"} {
+		v := newVisitor(t)
+		v.want(a, "PUT /attr/name", "alice", 204, "")
+		old := v.as(a)
+		var wg sync.WaitGroup
+		join := "?"
+		if strings.Contains(slow, "?") {
+			join = "&"
+		}
+		wg.Go(func() {
+			// An older request, on B, that ends after the session did.
+			if _, _, header := old.as(b).do(b, slow+join+"delay=600ms", "x"); header.Get("Set-Cookie") != "" {
+				t.Errorf("%s resets the cookie of a session that ended", slow)
+			}
+		})
+		inside := time.NewTimer(200 * time.Millisecond) // the older request is in its handler
+		<-inside.C
+		v.want(a, "POST /invalidate", "", 204, "")
+		old.want(b, "GET /attr/name", "", 404, "*")
+		wg.Wait()
+		for _, url := range f.urls {
+			old.want(url, "GET /attr/name", "", 404, "*")
+			if d := describeOn(t, old, url, ""); d.Exists {
+				t.Errorf("after %s the session is back: %+v", slow, d)
+			}
+		}
+	}
+}
+
+func testRenew(t *testing.T, f *fleet) {
+	a, b := f.urls[0], f.urls[1]
+	v := newVisitor(t)
+	for i := range 5 {
+		v.want(a, fmt.Sprintf("PUT /attr/a%d", i), fmt.Sprint(i), 204, "")
+	}
+	old := v.as(a)
+	created := describeOn(t, v, a, "").Created
+	v.want(a, "POST /renew", "", 204, "")
+	for _, url := range f.urls {
+		old.want(url, "GET /attr/a0", "", 404, "*")
+		for i := range 5 {
+			v.want(url, fmt.Sprintf("GET /attr/a%d", i), "", 200, fmt.Sprint(i))
+		}
+		if d := describeOn(t, v, url, ""); !d.Created.Equal(*created) {
+			t.Errorf("created %v, was %v", d.Created, created)
+		}
+	}
+	v.want(b, "PUT /attr/a0", "new", 204, "")
+	v.want(a, "GET /attr/a0", "", 200, "new")
+}
+
+func testNeverStale(t *testing.T, f *fleet) {
+	tries := 2000
+	if testing.Short() {
+		tries = 200
+	}
+	v := newVisitor(t)
+	stale := 0
+	for i := range tries {
+		v.want(f.urls[0], "PUT /attr/n", fmt.Sprint(i), 204, "")
+		if _, got, _ := v.do(f.urls[1], "GET /attr/n", ""); got != fmt.Sprint(i) {
+			stale++
+		}
+	}
+	if stale > 0 {
+		t.Errorf("%d of %d reads on B were stale", stale, tries)
+	}
+}
+
+// wait lets d pass: it is the session's time that is tested.
+func wait(t *testing.T, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.Context().Done():
+	}
+}
+
+func testTimeout(t *testing.T, f *fleet) {
+	a, b := f.urls[0], f.urls[1]
+	kept, left := newVisitor(t), newVisitor(t)
+	for _, v := range []*visitor{kept, left} {
+		v.want(a, "PUT /attr/name", "alice", 204, "")
+		v.want(a, "PUT /timeout?seconds=4", "", 204, "")
+	}
+	// One is used now and then, on both servers, the other one is not.
+	for i := range 4 {
+		wait(t, 1500*time.Millisecond)
+		kept.want(f.urls[i%2], "GET /attr/name", "", 200, "alice")
+		if i == 0 {
+			left.want(b, "GET /attr/name", "", 200, "alice")
+		}
+	}
+	left.want(a, "GET /attr/name", "", 404, "*")
+	left.want(b, "GET /attr/name", "", 404, "*")
+	if d := describeOn(t, left, b, ""); d.Exists {
+		t.Errorf("%+v", d)
+	}
+}
+
+func testExpiryInFlight(t *testing.T, f *fleet) {
+	a, b, v := f.urls[0], f.urls[1], newVisitor(t)
+	v.want(a, "PUT /attr/name", "alice", 204, "")
+	v.want(a, "PUT /timeout?seconds=1", "", 204, "")
+	// It expires on B during a request that has read it, and during one that
+	// changes it. Both end as they began.
+	v.want(b, "GET /attr/name?delay=1500ms", "", 200, "alice")
+	v.want(a, "GET /attr/name", "", 404, "*")
+	v.want(b, "GET /attr/name", "", 404, "*")
+}
+
+func testUnknownCookies(t *testing.T, f *fleet) {
+	v := newVisitor(t)
+	for name, id := range map[string]string{
+		"unknown":  strings.Repeat("A", 43),
+		"short":    "x",
+		"overlong": strings.Repeat("A", 8000),
+		"garbage":  "%00<script>",
+		"foreign":  "0001AAAAAAAAAAAAAAAAAAAAAAA:clone",
+	} {
+		for _, url := range f.urls {
+			send := func(method, path string) *http.Response {
+				r, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader("x"))
+				must(t, err)
+				r.Header.Set("Cookie", "session="+id)
+				resp, err := http.DefaultClient.Do(r)
+				must(t, err)
+				_ = resp.Body.Close()
+				return resp
+			}
+			if resp := send("GET", "/attr/name"); resp.StatusCode != 404 || len(resp.Cookies()) != 0 {
+				t.Errorf("%s: read %d %v", name, resp.StatusCode, resp.Cookies())
+			}
+			resp := send("PUT", "/attr/name")
+			if c := resp.Cookies(); resp.StatusCode != 204 || len(c) != 1 || c[0].Value == id {
+				t.Errorf("%s: write %d, cookies %v", name, resp.StatusCode, c)
+			}
+		}
+	}
+	_ = v
+}
+
+func testUntouched(t *testing.T, f *fleet) {
+	v := newVisitor(t)
+	for range 2 {
+		for _, url := range f.urls {
+			for _, path := range []string{"GET /untouched", "GET /healthz"} {
+				if status, _, header := v.do(url, path, ""); status != 200 || header.Get("Set-Cookie") != "" || header.Get("Vary") != "" {
+					t.Errorf("%s: %d %v", path, status, header)
+				}
+			}
+		}
+		v.want(f.urls[0], "PUT /attr/name", "alice", 204, "") // and once more with a cookie
+	}
+}
+
+func testLargeAttribute(t *testing.T, f *fleet) {
+	a, b, v := f.urls[0], f.urls[1], newVisitor(t)
+	v.want(a, "PUT /attr/name", "kept", 204, "")
+	large := strings.Repeat("0123456789abcdef", 10<<20/16)
+	status, answer, _ := v.do(a, "PUT /attr/large", large)
+	switch status {
+	case 204:
+		if _, got, _ := v.do(b, "GET /attr/large", ""); got != large {
+			t.Errorf("10 MiB came back as %d bytes", len(got))
+		}
+	case 500:
+		if strings.Contains(answer, "0123") {
+			t.Error("the error repeats the value")
+		}
+		v.want(b, "GET /attr/large", "", 404, "*")
+	default:
+		t.Errorf("%d %.200q", status, answer)
+	}
+	v.want(b, "GET /attr/name", "", 200, "kept")
+}
+
+func testKillServer(t *testing.T, f *fleet) {
+	a, b, v := f.urls[0], f.urls[1], newVisitor(t)
+	v.want(a, "PUT /attr/name", "alice", 204, "")
+	v.want(a, "POST /incr/n", "", 200, "1")
+	f.killA()
+	v.want(b, "GET /attr/name", "", 200, "alice")
+	v.want(b, "POST /incr/n", "", 200, "2")
+	f.startA()
+	v.want(a, "GET /attr/n", "", 200, "2")
+}
+
+// inTrouble checks what servers do while the backend does not answer.
+func inTrouble(t *testing.T, f *fleet, v *visitor) {
+	var wg sync.WaitGroup
+	for _, url := range f.urls {
+		for _, request := range []string{"GET /attr/name", "PUT /attr/name", "POST /incr/n", "GET /session", "POST /invalidate", "POST /renew"} {
+			wg.Go(func() {
+				start := time.Now()
+				status, answer, header := v.as(url).do(url, request, "x")
+				if took := time.Since(start); status != 503 || took > f.backend.patience || header.Get("Set-Cookie") != "" {
+					t.Errorf("%s: %d %.200q after %v, want 503 within %v", request, status, answer, took, f.backend.patience)
+				}
+			})
+		}
+		for range 5 {
+			for _, request := range []string{"GET /healthz", "GET /untouched"} {
+				start := time.Now()
+				if status, _, _ := v.as(url).do(url, request, ""); status != 200 || time.Since(start) > time.Second {
+					t.Errorf("%s: %d after %v, want 200 at once", request, status, time.Since(start))
+				}
+			}
+		}
+	}
+	wg.Wait()
+}
+
+func testFrozen(t *testing.T, f *fleet) {
+	v := newVisitor(t)
+	v.want(f.urls[0], "PUT /attr/name", "alice", 204, "")
+	f.backend.pause()
+	inTrouble(t, f, v)
+	f.backend.resume()
+	other := newVisitor(t)
+	for _, url := range f.urls {
+		other.eventually(f.backend.recovery, url, "PUT /attr/name", "x", 204)
+		other.eventually(f.backend.recovery, url, "GET /attr/name", "", 200)
+	}
+}
+
+func testRestart(t *testing.T, f *fleet) {
+	v := newVisitor(t)
+	v.want(f.urls[0], "PUT /attr/name", "alice", 204, "")
+	f.backend.stop()
+	inTrouble(t, f, v)
+	f.backend.start()
+	for i, url := range f.urls {
+		v.eventually(f.backend.recovery, url, fmt.Sprintf("PUT /attr/back%d", i), "x", 204)
+	}
+	v.want(f.urls[1], "GET /attr/back0", "", 200, "x")
+	v.want(f.urls[0], "GET /attr/back1", "", 200, "x")
+	v.want(f.urls[0], "GET /attr/name", "", 404, "*") // the provider came back empty
+}

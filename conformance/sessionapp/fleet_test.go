@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/httpsession"
+	"github.com/keepsake-cache/keepsake/internal/servers"
+	"github.com/keepsake-cache/keepsake/internal/servertest"
+	"github.com/keepsake-cache/keepsake/providers/hazelcast"
+	"github.com/keepsake-cache/keepsake/providers/memory"
+)
+
+// A fleet is two servers, A and B, that share sessions.
+type fleet struct {
+	urls    [2]string
+	killA   func() // as kill -9; nil where the servers are in this process
+	startA  func() // again
+	backend *backend
+}
+
+// A backend is a provider's server that tests can put in trouble; nil where there
+// is none.
+type backend struct {
+	stop   func() // as kill -9
+	start  func() // again, empty
+	pause  func()
+	resume func()
+	// patience is how long a request may take while the backend is in trouble,
+	// and recovery how long the servers may take to find it again.
+	patience, recovery time.Duration
+}
+
+// memoryFleet is two servers of this process over one memory.
+func memoryFleet(t *testing.T) *fleet {
+	caches, err := memory.Open(memory.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = caches.Close(context.Background()) })
+	sessions, err := httpsession.New(context.Background(), caches, httpsession.Options{Cookie: httpsession.Cookie{AllowHTTP: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fleet{}
+	for i, name := range []string{"A", "B"} {
+		s := httptest.NewServer(sessions.Handler(newHandler(name)))
+		t.Cleanup(s.Close)
+		f.urls[i] = s.URL
+	}
+	return f
+}
+
+func memcachedFleet(t *testing.T) *fleet {
+	server := servertest.Memcached(t)
+	f := processFleet(t, "memcached", "servers: "+server.Addr)
+	f.backend = &backend{
+		stop: func() { server.Kill() },
+		start: func() {
+			var err error
+			if server, err = servers.MemcachedAt(t.Context(), server.Addr); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(server.Kill)
+		},
+		pause:    func() { must(t, server.Pause()) },
+		resume:   func() { must(t, server.Resume()) },
+		patience: 3 * time.Second, recovery: 5 * time.Second,
+	}
+	return f
+}
+
+func hazelcastFleet(t *testing.T) *fleet {
+	config := filepath.Join(t.TempDir(), "hazelcast-member.xml")
+	must(t, os.WriteFile(config, []byte(hazelcast.MemberConfig), 0o600))
+	cluster := servertest.Hazelcast(t, 2, config, "-Dhazelcast.partition.count=71")
+	f := processFleet(t, "hazelcast", "servers: "+strings.Join(cluster.Addrs, ","))
+	each := func(do func(*servers.Process) error) func() {
+		return func() {
+			for i := range cluster.Addrs {
+				must(t, do(cluster.Member(i)))
+			}
+		}
+	}
+	f.backend = &backend{
+		stop: each(func(p *servers.Process) error { p.Kill(); return nil }),
+		start: func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+			defer cancel()
+			for i := range cluster.Addrs {
+				must(t, cluster.Restart(i))
+			}
+			must(t, cluster.Await(ctx, len(cluster.Addrs)))
+		},
+		pause:    each((*servers.Process).Pause),
+		resume:   each((*servers.Process).Resume),
+		patience: 12 * time.Second, recovery: 40 * time.Second,
+	}
+	return f
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// processFleet starts two server processes on a provider.
+func processFleet(t *testing.T, provider, property string) *fleet {
+	binary := filepath.Join(t.TempDir(), "sessionapp")
+	build := []string{"build", "-o", binary}
+	if raceEnabled {
+		build = append(build, "-race")
+	}
+	if out, err := exec.Command("go", append(build, ".")...).CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	config := filepath.Join(t.TempDir(), "sessions.yaml")
+	must(t, os.WriteFile(config, fmt.Appendf(nil, "cacheManager:\n  provider: %s\n  properties:\n    %s\n", provider, property), 0o600))
+	f := &fleet{}
+	f.urls[0], f.killA = startServer(t, binary, "A", "127.0.0.1:0", config)
+	f.urls[1], _ = startServer(t, binary, "B", "127.0.0.1:0", config)
+	f.startA = func() {
+		_, f.killA = startServer(t, binary, "A", strings.TrimPrefix(f.urls[0], "http://"), config)
+	}
+	return f
+}
+
+// startServer starts one server and waits until it listens.
+func startServer(t *testing.T, binary, name, listen, config string) (url string, kill func()) {
+	cmd := exec.Command(binary, "-listen", listen, "-name", name, "-config", config)
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	must(t, cmd.Start())
+	done := false
+	kill = func() {
+		if done {
+			return
+		}
+		done = true
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if strings.Contains(stderr.String(), "DATA RACE") {
+			t.Errorf("server %s: %s", name, stderr.String())
+		}
+	}
+	t.Cleanup(kill)
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	_, addr, ok := strings.Cut(strings.TrimSpace(line), "listens on ")
+	if !ok {
+		_ = cmd.Wait()
+		t.Fatalf("server %s does not listen: %v\n%s", name, err, stderr.String())
+	}
+	return "http://" + addr, kill
+}
+
+// A visitor is a browser: it keeps cookies and sends them to both servers.
+type visitor struct {
+	t      *testing.T
+	client http.Client
+}
+
+func newVisitor(t *testing.T) *visitor {
+	jar, err := cookiejar.New(nil)
+	must(t, err)
+	// A generous bound: that of the servers is what is tested.
+	return &visitor{t, http.Client{Jar: jar, Timeout: time.Minute}}
+}
+
+// as returns a visitor with a copy of this one's cookies.
+func (v *visitor) as(url string) *visitor {
+	twin := newVisitor(v.t)
+	r, err := http.NewRequest(http.MethodGet, url, nil)
+	must(v.t, err)
+	twin.client.Jar.SetCookies(r.URL, v.client.Jar.Cookies(r.URL))
+	return twin
+}
+
+// do sends a request such as "PUT /attr/name" and returns the answer.
+func (v *visitor) do(url, request, body string) (status int, answer string, header http.Header) {
+	v.t.Helper()
+	method, path, _ := strings.Cut(request, " ")
+	r, err := http.NewRequestWithContext(v.t.Context(), method, url+path, strings.NewReader(body))
+	if err != nil {
+		v.t.Error(err)
+		return 0, "", nil
+	}
+	resp, err := v.client.Do(r)
+	if err != nil {
+		return 0, err.Error(), nil
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was only read from
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error(), nil
+	}
+	return resp.StatusCode, string(data), resp.Header
+}
+
+// want fails the test if the answer is another one.
+func (v *visitor) want(url, request, body string, status int, answer string) {
+	v.t.Helper()
+	if gotStatus, got, _ := v.do(url, request, body); gotStatus != status || answer != "*" && got != answer {
+		v.t.Errorf("%s: %d %.200q, want %d %q", request, gotStatus, got, status, answer)
+	}
+}
+
+// eventually polls until the answer has the status.
+func (v *visitor) eventually(within time.Duration, url, request, body string, status int) {
+	v.t.Helper()
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		got, answer, _ := v.do(url, request, body)
+		if got == status {
+			return
+		}
+		select {
+		case <-deadline.C:
+			v.t.Fatalf("%s: still %d %.200q after %v, want %d", request, got, answer, within, status)
+		case <-tick.C:
+		}
+	}
+}

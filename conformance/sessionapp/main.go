@@ -1,0 +1,81 @@
+// Command sessionapp is the application under test for sessions across servers: a
+// small HTTP interface to the session of the request. Start two of them with one
+// configuration, and what is done through one must be seen through the other.
+//
+//	sessionapp -listen 127.0.0.1:8081 -name A -config memcached.yaml
+//
+// Its routes are listed at newHandler. The session cookie works over plain HTTP.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/configfile"
+	_ "github.com/keepsake-cache/keepsake/providers"
+)
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:0", "`address` to listen on")
+	name := flag.String("name", "", "the server's `name` in its answers")
+	config := flag.String("config", "", "configuration `file`, XML or YAML")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *listen, *name, *config); err != nil {
+		fmt.Fprintln(os.Stderr, "sessionapp:", err)
+		os.Exit(1)
+	}
+}
+
+// startTimeout bounds the time until the provider answers, and stopTimeout the time
+// that requests in progress get at the end.
+const (
+	startTimeout = 30 * time.Second
+	stopTimeout  = 10 * time.Second
+)
+
+func run(ctx context.Context, listen, name, config string) error {
+	cfg, err := configfile.Load(config)
+	if err != nil {
+		return err
+	}
+	for i := range cfg.Sessions {
+		cfg.Sessions[i].Options.Cookie.AllowHTTP = true
+	}
+	starting, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	system, err := cfg.Open(starting)
+	if err != nil {
+		return err
+	}
+	defer system.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the process ends
+	sessions, err := system.Sessions("")
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("server %s listens on %s\n", name, l.Addr())
+	server := &http.Server{Handler: sessions.Handler(newHandler(name)), ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		<-ctx.Done()
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		_ = server.Shutdown(stopping) // Serve says that it ended
+	}()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
