@@ -1,0 +1,39 @@
+// Command bench compares Keepsake's sessions with those of other libraries, side by
+// side in one run, and counts what they cost on real servers.
+//
+//	go run . [-time 1s] [-count 5] [-only micro|servers]
+//
+// Figures are medians of -count runs. The runs of the contenders alternate, so that
+// a machine whose speed drifts treats them alike.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"time"
+)
+
+func main() {
+	duration := flag.Duration("time", 500*time.Millisecond, "how long each measurement runs")
+	count := flag.Int("count", 5, "how many measurements each figure is the median of")
+	only := flag.String("only", "", "only the part micro or servers")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	fmt.Printf("%s %s/%s, GOMAXPROCS %d, medians of %d runs of %v\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), *count, *duration)
+	var err error
+	if *only == "" || *only == "micro" {
+		err = micro(os.Stdout, *duration, *count)
+	}
+	if err == nil && (*only == "" || *only == "servers") {
+		err = onServers(ctx, os.Stdout, *duration, *count)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}

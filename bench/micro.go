@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+// figure is what one measurement gives, per request.
+type figure struct {
+	ns, bytes, allocs float64
+}
+
+// micro measures handlers without a network: serially, and from all processors with
+// a visitor each.
+func micro(out io.Writer, duration time.Duration, count int) error {
+	testing.Init()
+	if err := flag.Set("test.benchtime", duration.String()); err != nil {
+		return err
+	}
+	for _, fill := range []int{0, 20} {
+		title := "one int attribute"
+		if fill > 0 {
+			title = fmt.Sprintf("one int attribute of a session that has %d others of 64 B", fill)
+		}
+		fmt.Fprintf(out, "\n%s\n", title)
+		if err := microTable(out, fill, count); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var steps = []struct {
+	name   string
+	choose func(handlers) http.Handler
+}{
+	{"untouched", func(h handlers) http.Handler { return h.untouched }},
+	{"read", func(h handlers) http.Handler { return h.read }},
+	{"write", func(h handlers) http.Handler { return h.write }},
+}
+
+func microTable(out io.Writer, fill, count int) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\tns serial\tns parallel\tB/op\tallocs/op\tserial vs keepsake\t")
+	for _, step := range steps {
+		serial := make([][]figure, len(contenders))
+		parallel := make([][]figure, len(contenders))
+		for range count {
+			for i, c := range contenders {
+				h, err := c.make(fill)
+				if err != nil {
+					return fmt.Errorf("%s: %w", c.name, err)
+				}
+				one, err := measure(h, step.choose(h), false)
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", c.name, step.name, err)
+				}
+				all, err := measure(h, step.choose(h), true)
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", c.name, step.name, err)
+				}
+				serial[i], parallel[i] = append(serial[i], one), append(parallel[i], all)
+			}
+		}
+		ours := median(serial[1])
+		for i, c := range contenders {
+			s, p := median(serial[i]), median(parallel[i])
+			fmt.Fprintf(table, "%s, %s\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t\n", step.name, c.name, s.ns, p.ns, s.bytes, s.allocs, s.ns/ours.ns)
+		}
+	}
+	return table.Flush()
+}
+
+// measure serves requests of visitors with sessions, with a recorder for each, as
+// tests of handlers do.
+func measure(h handlers, handler http.Handler, parallel bool) (figure, error) {
+	var failed error
+	result := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		serve := func(next func() bool) {
+			r, err := visitor(h)
+			if err != nil {
+				failed = err
+				return
+			}
+			for next() {
+				w := httptest.NewRecorder()
+				// A request of its own: gorilla keeps its sessions in it.
+				handler.ServeHTTP(w, r.WithContext(r.Context()))
+				if w.Code != http.StatusOK {
+					failed = fmt.Errorf("status %d", w.Code)
+					return
+				}
+			}
+		}
+		b.ResetTimer()
+		if parallel {
+			b.RunParallel(func(pb *testing.PB) { serve(pb.Next) })
+			return
+		}
+		n := 0
+		serve(func() bool { n++; return n <= b.N })
+	})
+	if failed == nil && result.N == 0 {
+		failed = errors.New("nothing was measured")
+	}
+	if failed != nil {
+		return figure{}, failed
+	}
+	n := float64(result.N)
+	return figure{float64(result.T.Nanoseconds()) / n, float64(result.MemBytes) / n, float64(result.MemAllocs) / n}, nil
+}
+
+// median takes each figure's own median.
+func median(figures []figure) figure {
+	pick := func(get func(figure) float64) float64 {
+		values := make([]float64, len(figures))
+		for i, f := range figures {
+			values[i] = get(f)
+		}
+		slices.Sort(values)
+		return values[len(values)/2]
+	}
+	return figure{
+		pick(func(f figure) float64 { return f.ns }),
+		pick(func(f figure) float64 { return f.bytes }),
+		pick(func(f figure) float64 { return f.allocs }),
+	}
+}
