@@ -1,0 +1,51 @@
+# Tools are pinned and kept outside the tree.
+LINT_VERSION  := v2.12.2
+REPORT_VERSION := v1.13.0
+TOOLS         := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/keepsake/tools
+LINT          := $(TOOLS)/golangci-lint-$(LINT_VERSION)
+REPORT        := $(TOOLS)/gotestsum-$(REPORT_VERSION)
+FUZZTIME      := 30s
+
+.PHONY: help demo servers test check lint fuzz bench
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: ## run the web shop on two servers; installs memcached if it is missing
+	@internal/servers/install memcached
+	go run ./examples/webshop
+
+servers: ## install the servers that the tests use, where they are missing
+	@internal/servers/install
+
+test: servers $(REPORT) ## install what the tests need and run all of them with the race detector
+	$(REPORT) --format pkgname --hide-summary output -- -race -timeout 12m ./...
+
+check: lint ## formatting, vet, lint, go.mod and the benchmarks' module
+	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
+	go vet ./...
+	go mod tidy -diff
+	cd bench && go vet ./... && go mod tidy -diff
+
+lint: $(LINT)
+	$(LINT) run ./...
+
+fuzz: ## fuzz each decoder for FUZZTIME
+	@grep -rl --include='*_test.go' '^func Fuzz' . | grep -v ^./bench | while read -r file; do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
+			go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
+		done; done
+
+bench: ## compare sessions and providers with other libraries; installs the servers
+	@internal/servers/install
+	cd bench && go run . 
+
+$(LINT):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv $(TOOLS)/golangci-lint $@
+
+$(REPORT):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) go install gotest.tools/gotestsum@$(REPORT_VERSION)
+	@mv $(TOOLS)/gotestsum $@

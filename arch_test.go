@@ -1,0 +1,77 @@
+package keepsake_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/keepsake-cache/keepsake/"
+
+// arrows are all imports that our packages may have of each other: the house of
+// docs/architecture.md. A name that ends in a slash stands for the packages below it; a
+// package is ruled by the longest name that covers it.
+var arrows = []struct {
+	from    string
+	to      []string
+	because string
+}{
+	{"jcache/driver", nil, "a provider's author must need nothing else"},
+	{"jcache", []string{"jcache/driver"}, "policy stands on the driver and knows no provider"},
+	{"providers/", []string{"jcache", "jcache/driver"}, "a provider knows nothing of sessions, files or other providers"},
+	{"providers", []string{"providers/"}, "it is the list of providers to link"},
+	{"httpsession", []string{"jcache"}, "sessions work on any provider because they know none"},
+	{"configfile", []string{"jcache", "jcache/driver", "httpsession"}, "it knows settings and the registry, never a provider"},
+	{"conformance", []string{"jcache", "jcache/driver"}, "the suite must not favour a provider"},
+	{"conformance/faulty", []string{"jcache/driver"}, "it is a driver that fails on demand"},
+	{"conformance/sessionapp", []string{"httpsession", "configfile", "providers"}, "it is an application"},
+	{"cmd/", []string{"jcache", "jcache/driver", "httpsession", "configfile", "conformance", "providers"}, "commands are applications"},
+	{"examples/", []string{"jcache", "jcache/driver", "httpsession", "configfile", "conformance", "providers", "providers/", "internal/servers"}, "examples are applications"},
+	{"internal/servers", nil, "it runs programs and knows nothing of ours"},
+	{"internal/servertest", []string{"internal/servers"}, "it makes servers fit for tests"},
+	{".", nil, "the root package is a map"},
+}
+
+func TestArrows(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := make([]bool, len(arrows))
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		from := "."
+		if fields[0]+"/" != module {
+			from = strings.TrimPrefix(fields[0], module)
+		}
+		rule := -1
+		for i, a := range arrows {
+			if covers(a.from, from) && (rule < 0 || len(a.from) > len(arrows[rule].from)) {
+				rule = i
+			}
+		}
+		if rule < 0 {
+			t.Errorf("there is no rule about %s", from)
+			continue
+		}
+		used[rule] = true
+		for _, imported := range fields[1:] {
+			to, ours := strings.CutPrefix(imported, module)
+			own := strings.HasPrefix(to, from+"/") // a package and what lies below it are one room
+			if ours && !own && !slices.ContainsFunc(arrows[rule].to, func(name string) bool { return covers(name, to) }) {
+				t.Errorf("%s must not import %s: %s", from, to, arrows[rule].because)
+			}
+		}
+	}
+	for i, a := range arrows {
+		if !used[i] {
+			t.Errorf("there is no package for the rule about %q", a.from)
+		}
+	}
+}
+
+// covers reports whether a name of the list stands for a package.
+func covers(name, pkg string) bool {
+	return name == pkg || strings.HasSuffix(name, "/") && strings.HasPrefix(pkg, name)
+}
