@@ -241,9 +241,9 @@ func (c *auditedCache) Exchange(ctx context.Context, key string, record []byte, 
 	return item, existed, err
 }
 
-func (c *auditedCache) Touch(ctx context.Context, key string, deadline time.Time) (bool, error) {
+func (c *auditedCache) Touch(ctx context.Context, key string, token driver.Token, deadline time.Time) (bool, error) {
 	returned := c.audit.call(ctx, "Touch", key)
-	touched, err := c.f.Toucher.Touch(ctx, key, deadline)
+	touched, err := c.f.Toucher.Touch(ctx, key, token, deadline)
 	returned(err)
 	return touched, err
 }

@@ -31,12 +31,34 @@ var touchCases = []testCase{
 		needs:  needing(driver.FeatureTouch),
 		run: func(e *env) {
 			c := e.open()
-			e.equal("touched", c.touch(key, in(time.Hour)), false)
+			c.put(key, "one")
+			token := c.item(key).Token
+			c.delete(key)
+			e.equal("touched", c.touchIf(key, token, in(time.Hour)), false)
+			e.equal("touched with the zero token", c.touchIf(key, driver.Token{}, in(time.Hour)), false)
 			e.equal("after touching an absent key", c.get(key), absent)
-			c.putUntil(key, "one", in(20*time.Millisecond))
-			e.wait(in(40 * time.Millisecond))
-			e.equal("touched after the deadline", c.touch(key, in(time.Hour)), false)
+			deadline := in(200 * time.Millisecond)
+			c.putUntil(key, "one", deadline)
+			token = c.item(key).Token
+			e.wait(deadline.Add(20 * time.Millisecond))
+			e.equal("touched after the deadline", c.touchIf(key, token, in(time.Hour)), false)
 			e.equal("after touching an expired key", c.get(key), absent)
+		},
+	},
+	{
+		name:   "touch/a stale token",
+		rule:   "If the key was written since, Touch changes nothing and touched is false.",
+		source: "driver.Toucher",
+		needs:  needing(driver.FeatureTouch),
+		run: func(e *env) {
+			a, b := e.pair()
+			first := in(time.Hour)
+			a.put(key, "one")
+			token := a.item(key).Token
+			b.putUntil(key, "two", first)
+			e.equal("touched", a.touchIf(key, token, in(2*time.Hour)), false)
+			e.equal("the deadline that was put", a.item(key).Deadline.Equal(first), true)
+			e.equal("the record", a.get(key), "two")
 		},
 	},
 	{
@@ -69,6 +91,12 @@ var touchCases = []testCase{
 	},
 }
 
+func (c client) touchIf(key string, token driver.Token, deadline time.Time) bool {
+	return c.e.yes(c.f.Toucher.Touch(c.e.ctx, key, token, deadline))
+}
+
+// touch touches the version that is there, if any.
 func (c client) touch(key string, deadline time.Time) bool {
-	return c.e.yes(c.f.Toucher.Touch(c.e.ctx, key, deadline))
+	item := c.item(key)
+	return c.touchIf(key, item.Token, deadline)
 }

@@ -15,7 +15,7 @@ type (
 	getBatchFunc func(ctx context.Context, keys []string) ([]driver.Item, error)
 	putBatchFunc func(ctx context.Context, entries []driver.Entry) []error
 	exchangeFunc func(ctx context.Context, key string, record []byte, deadline time.Time) (driver.Item, bool, error)
-	touchFunc    func(ctx context.Context, key string, deadline time.Time) (bool, error)
+	touchFunc    func(ctx context.Context, key string, token driver.Token, deadline time.Time) (bool, error)
 	scanFunc     func(ctx context.Context) iter.Seq2[driver.Item, error]
 	clearFunc    func(ctx context.Context) error
 	sizeFunc     func(ctx context.Context) (int, error)
@@ -32,8 +32,8 @@ func (f putBatchFunc) PutBatch(ctx context.Context, entries []driver.Entry) []er
 func (f exchangeFunc) Exchange(ctx context.Context, key string, record []byte, deadline time.Time) (driver.Item, bool, error) {
 	return f(ctx, key, record, deadline)
 }
-func (f touchFunc) Touch(ctx context.Context, key string, deadline time.Time) (bool, error) {
-	return f(ctx, key, deadline)
+func (f touchFunc) Touch(ctx context.Context, key string, token driver.Token, deadline time.Time) (bool, error) {
+	return f(ctx, key, token, deadline)
 }
 func (f scanFunc) Scan(ctx context.Context) iter.Seq2[driver.Item, error] { return f(ctx) }
 func (f clearFunc) Clear(ctx context.Context) error                       { return f(ctx) }

@@ -347,7 +347,7 @@ var ruins = []struct {
 		})
 	}},
 	{"a touch that changes the token", "touch/keeps the token", func(b *broken) {
-		b.f.Toucher = touchFunc(func(ctx context.Context, key string, deadline time.Time) (bool, error) {
+		b.f.Toucher = touchFunc(func(ctx context.Context, key string, _ driver.Token, deadline time.Time) (bool, error) {
 			item, found, err := b.Cache.Get(ctx, key)
 			if !found || err != nil {
 				return false, err
@@ -355,8 +355,18 @@ var ruins = []struct {
 			return true, b.Cache.Put(ctx, key, item.Record, deadline)
 		})
 	}},
+	{"a touch of whichever version", "touch/a stale token", func(b *broken) {
+		touch := b.f.Toucher
+		b.f.Toucher = touchFunc(func(ctx context.Context, key string, _ driver.Token, deadline time.Time) (bool, error) {
+			item, found, err := b.Cache.Get(ctx, key)
+			if !found || err != nil {
+				return false, err
+			}
+			return touch.Touch(ctx, key, item.Token, deadline)
+		})
+	}},
 	{"a touch that touches nothing", "touch/moves the deadline", func(b *broken) {
-		b.f.Toucher = touchFunc(func(ctx context.Context, key string, _ time.Time) (bool, error) {
+		b.f.Toucher = touchFunc(func(ctx context.Context, key string, _ driver.Token, _ time.Time) (bool, error) {
 			_, found, err := b.Cache.Get(ctx, key)
 			return found, err
 		})

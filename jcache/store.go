@@ -167,8 +167,12 @@ func (s *store) apply(ctx context.Context, key string, seen observed, ch change)
 		ch.record = nil
 	case changeDeadline:
 		if t := s.features.Toucher; t != nil {
-			_, err := t.Touch(ctx, key, fromMillis(ch.deadline))
-			return true, observed{}, err
+			touched, err := t.Touch(ctx, key, seen.token, fromMillis(ch.deadline))
+			if err != nil || touched {
+				return touched, observed{}, err
+			}
+			now, err := s.read(ctx, key)
+			return false, now, err
 		}
 		moved := s.newRecord(seen.codec, ch.deadline)
 		moved.record = append(moved.record, seen.value...)

@@ -206,10 +206,10 @@ func (c *cache) Exchange(ctx context.Context, key string, record []byte, deadlin
 	return result.previous, result.existed, nil
 }
 
-func (c *cache) Touch(ctx context.Context, key string, deadline time.Time) (bool, error) {
+func (c *cache) Touch(ctx context.Context, key string, token driver.Token, deadline time.Time) (bool, error) {
 	var result struct{ touched bool } // as in Swap
 	err := c.write(ctx, Call{Op: "Touch", Key: key}, func(ctx context.Context) error {
-		touched, err := c.f.Toucher.Touch(ctx, key, deadline)
+		touched, err := c.f.Toucher.Touch(ctx, key, token, deadline)
 		result.touched = touched
 		return err
 	})

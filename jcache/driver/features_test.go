@@ -15,12 +15,14 @@ type everything struct{ driver.Cache }
 
 func (everything) GetBatch(context.Context, []string) ([]driver.Item, error) { return nil, nil }
 func (everything) PutBatch(context.Context, []driver.Entry) []error          { return nil }
-func (everything) Touch(context.Context, string, time.Time) (bool, error)    { return false, nil }
-func (everything) Scan(context.Context) iter.Seq2[driver.Item, error]        { return nil }
-func (everything) Clear(context.Context) error                               { return nil }
-func (everything) Size(context.Context) (int, error)                         { return 0, nil }
-func (everything) Local(string) bool                                         { return false }
-func (everything) Unwrap() any                                               { return nil }
+func (everything) Touch(context.Context, string, driver.Token, time.Time) (bool, error) {
+	return false, nil
+}
+func (everything) Scan(context.Context) iter.Seq2[driver.Item, error] { return nil }
+func (everything) Clear(context.Context) error                        { return nil }
+func (everything) Size(context.Context) (int, error)                  { return 0, nil }
+func (everything) Local(string) bool                                  { return false }
+func (everything) Unwrap() any                                        { return nil }
 func (everything) Exchange(context.Context, string, []byte, time.Time) (driver.Item, bool, error) {
 	return driver.Item{}, false, nil
 }

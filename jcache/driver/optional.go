@@ -47,10 +47,10 @@ type Exchanger interface {
 // A driver that implements Toucher keeps deadlines exactly (Info.ExpiryStep is
 // zero) and returns them in Item.Deadline.
 type Toucher interface {
-	// Touch gives the record under key, whichever version it is, a new
-	// deadline. It does not change the record's token. Touching an absent key
-	// is touched == false.
-	Touch(ctx context.Context, key string, deadline time.Time) (touched bool, err error)
+	// Touch gives the record under key a new deadline if its token is still
+	// the given one, and keeps the token. If the key is absent or was written
+	// since, nothing is changed and touched is false.
+	Touch(ctx context.Context, key string, token Token, deadline time.Time) (touched bool, err error)
 }
 
 // Scanner lists records. Without it, iteration is unsupported.

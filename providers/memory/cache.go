@@ -188,12 +188,12 @@ func (c *cache) drop(s *shard, e *entry, why driver.EventKind) {
 }
 
 // Touch implements driver.Toucher.
-func (c *cache) Touch(_ context.Context, key string, deadline time.Time) (bool, error) {
+func (c *cache) Touch(_ context.Context, key string, token driver.Token, deadline time.Time) (bool, error) {
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.entries[key]
-	if e == nil || e.dead() {
+	if e == nil || e.dead() || e.version != token.N {
 		return false, nil
 	}
 	c.setDeadline(s, e, deadline)

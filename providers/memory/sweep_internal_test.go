@@ -80,8 +80,9 @@ func TestSweepFollowsMovedDeadlines(t *testing.T) {
 			if m == 0 {
 				deadline = time.Time{}
 			}
-			if _, err := c.Touch(ctx, key, deadline); err != nil {
-				t.Fatal(err)
+			item, _, _ := c.Get(ctx, key)
+			if touched, err := c.Touch(ctx, key, item.Token, deadline); !touched || err != nil {
+				t.Fatal(touched, err)
 			}
 		}
 	}
