@@ -63,13 +63,40 @@ func newKeyCodec[K comparable]() keyCodec[K] {
 	return keyCodec[K]{encode: encodeOtherKey[K], decode: decodeOtherKey[K]}
 }
 
+// checkKeyType refuses types whose values are equal only if they are the same variable:
+// what is stored of them would never be found again, or be found by a stranger.
+func checkKeyType(t reflect.Type) error {
+	switch kind := t.Kind(); {
+	case kind == reflect.Pointer || kind == reflect.Chan || kind == reflect.UnsafePointer:
+		return fmt.Errorf("%w: a key must not contain a %s; use the value that it stands for", ErrInvalid, kind)
+	case hasOwnEncoding(t):
+		return nil
+	case kind == reflect.Array:
+		return checkKeyType(t.Elem())
+	case kind == reflect.Struct:
+		for i := range t.NumField() {
+			if err := checkKeyType(t.Field(i).Type); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func encodeOtherKey[K comparable](k K) (string, error) {
-	if f := reflect.ValueOf(k); f.IsValid() && f.CanFloat() {
+	v := reflect.ValueOf(&k).Elem()
+	if v.Kind() == reflect.Interface && !v.IsNil() {
+		v = v.Elem()
+		if err := checkKeyType(v.Type()); err != nil {
+			return "", err
+		}
+	}
+	if v.CanFloat() {
 		switch {
-		case math.IsNaN(f.Float()):
+		case math.IsNaN(v.Float()):
 			return "", fmt.Errorf("%w: a key that is not a number equals nothing", ErrInvalid)
-		case f.Float() == 0: // minus zero equals zero
-			k = reflect.Zero(f.Type()).Interface().(K)
+		case v.Float() == 0: // minus zero equals zero
+			k = reflect.Zero(v.Type()).Interface().(K)
 		}
 	}
 	data, err := AppendValue(nil, k)

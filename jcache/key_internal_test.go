@@ -3,8 +3,11 @@ package jcache
 import (
 	"errors"
 	"math"
+	"net/netip"
+	"reflect"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 type (
@@ -110,6 +113,28 @@ func TestNoKeys(t *testing.T) {
 		if !errors.Is(err, ErrUndecodable) {
 			t.Errorf("%s: got error %v, want ErrUndecodable", name, err)
 		}
+	}
+}
+
+func TestKeyTypes(t *testing.T) {
+	type inner struct{ P *int }
+	for _, bad := range []reflect.Type{
+		reflect.TypeFor[*int](), reflect.TypeFor[chan int](), reflect.TypeFor[unsafe.Pointer](), reflect.TypeFor[*time.Time](),
+		reflect.TypeFor[inner](), reflect.TypeFor[[2]inner](), reflect.TypeFor[struct{ A inner }](),
+	} {
+		if err := checkKeyType(bad); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%v: got error %v, want ErrInvalid", bad, err)
+		}
+	}
+	for _, good := range []reflect.Type{
+		reflect.TypeFor[string](), reflect.TypeFor[any](), reflect.TypeFor[time.Time](), reflect.TypeFor[netip.Addr](), reflect.TypeFor[[4]float64](),
+	} {
+		if err := checkKeyType(good); err != nil {
+			t.Errorf("%v: got error %v", good, err)
+		}
+	}
+	if _, err := newKeyCodec[any]().encode(&inner{}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a pointer in an interface: got error %v, want ErrInvalid", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"sort"
 	"sync"
@@ -116,6 +117,9 @@ func create[K comparable, V any](ctx context.Context, m *CacheManager, name stri
 // open opens a cache that is not open; the caller holds m.opening.
 func open[K comparable, V any](ctx context.Context, m *CacheManager, name string, opts Options[K, V]) (*Cache[K, V], error) {
 	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	if err := checkKeyType(reflect.TypeFor[K]()); err != nil {
 		return nil, err
 	}
 	if declared, ok := m.declared[name]; ok {

@@ -90,31 +90,6 @@ func (s *store) read(ctx context.Context, key string) (observed, error) {
 	return observe(item, time.Now())
 }
 
-// A change is what an operation decides to do to a key.
-type change struct {
-	kind     changeKind
-	writeID  uint64 // of record
-	record   []byte
-	deadline int64
-}
-
-type changeKind uint8
-
-const (
-	changeNothing changeKind = iota
-	changeWrite
-	changeRemove
-	changeDeadline // touch: only the deadline moves
-)
-
-// newRecord begins a record; the caller appends the encoded value.
-func (s *store) newRecord(codec byte, deadline int64) change {
-	ch := change{kind: changeWrite, writeID: newWriteID(), deadline: deadline}
-	const room = 46 // small values fit without growing: 64 bytes in all
-	ch.record = appendHeader(make([]byte, 0, longHeader+room), ch.writeID, codec, deadline, s.features.Toucher == nil)
-	return ch
-}
-
 func (s *store) checkSize(record []byte) error {
 	if limit := s.info.MaxRecordBytes; limit > 0 && len(record) > limit {
 		return fmt.Errorf("%w: an encoded value of %d bytes, the provider takes %d; "+
