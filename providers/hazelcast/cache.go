@@ -23,6 +23,7 @@ type cache struct {
 // configuration, which a client cannot see.
 func (c *cache) Info() driver.Info {
 	return driver.Info{
+		MaxRecordBytes: c.provider.plan.maxRecordBytes,
 		RequestTimeout: c.provider.plan.requestTimeout,
 		ExpiryStep:     c.physical.longest(),
 		Shared:         true,

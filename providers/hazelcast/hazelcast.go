@@ -44,6 +44,10 @@ type Options struct {
 	// ConnectTimeout bounds Open where its context has no deadline. Zero: ten
 	// seconds.
 	ConnectTimeout time.Duration
+	// MaxRecordBytes is the largest record that is stored. Zero: 4 MiB. The Go
+	// client puts a reply together in a time that is quadratic in its size, and the
+	// other calls of the connection wait for it.
+	MaxRecordBytes int
 	// Logger hears of lost connections and of map configurations that cost
 	// speed. Nil: slog.Default().
 	Logger *slog.Logger
@@ -54,6 +58,7 @@ const (
 	defaultMapPrefix      = "keepsake."
 	defaultRequestTimeout = 5 * time.Second
 	defaultConnectTimeout = 10 * time.Second
+	defaultMaxRecordBytes = 4 << 20
 )
 
 // Open connects to a cluster and returns a manager of caches in it. If no member
@@ -84,6 +89,8 @@ func init() {
 				Doc: "Bound on an operation whose caller gave none."},
 			{Name: "connectTimeout", Kind: driver.KindDuration, Default: "10s", Min: int64(100 * time.Millisecond),
 				Doc: "Bound on connecting, if whoever opens gave none."},
+			{Name: "maxRecordBytes", Kind: driver.KindSize, Default: "4MiB", Min: 1 << 10, Max: 1 << 30,
+				Doc: "Largest record that is stored; much larger ones hold up the other calls of the client."},
 		},
 		Check: check,
 		Open: func(ctx context.Context, cfg driver.Config) (driver.Provider, error) {
@@ -112,6 +119,8 @@ func optionsOf(cfg driver.Config) (Options, error) {
 		User:        v.String("user"),
 		Password:    v.String("password"),
 		TLS:         config,
+
+		MaxRecordBytes: int(v.Int("maxRecordBytes")),
 	}
 	if v.Given("requestTimeout") {
 		opts.RequestTimeout = v.Duration("requestTimeout")

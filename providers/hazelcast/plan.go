@@ -26,6 +26,7 @@ type plan struct {
 	mapPrefix      string
 	requestTimeout time.Duration
 	connectTimeout time.Duration
+	maxRecordBytes int
 	log            *slog.Logger
 	notices        []string
 }
@@ -51,6 +52,9 @@ func (o Options) plan() (plan, error) {
 	if o.RequestTimeout < 0 || o.ConnectTimeout < 0 {
 		return plan{}, errors.New("requestTimeout and connectTimeout must not be negative")
 	}
+	if o.MaxRecordBytes < 0 {
+		return plan{}, errors.New("maxRecordBytes must not be negative")
+	}
 	if o.Password != "" && o.User == "" {
 		return plan{}, errors.New("password: there is no user that it belongs to")
 	}
@@ -74,6 +78,7 @@ func (o Options) plan() (plan, error) {
 		mapPrefix:      cmp.Or(o.MapPrefix, defaultMapPrefix),
 		requestTimeout: cmp.Or(o.RequestTimeout, defaultRequestTimeout),
 		connectTimeout: cmp.Or(o.ConnectTimeout, file.ConnectTimeout, defaultConnectTimeout),
+		maxRecordBytes: cmp.Or(o.MaxRecordBytes, defaultMaxRecordBytes),
 		log:            o.Logger,
 		notices:        file.Notices,
 	}
