@@ -125,6 +125,21 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+// docs/configuration.md ends with what keepsake schema --format markdown prints.
+func TestReferenceIsUpToDate(t *testing.T) {
+	out, problems, status := keepsake(t, "", "schema", "--format", "markdown")
+	if status != 0 {
+		t.Fatal(problems)
+	}
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(string(page), "\n"+out) {
+		t.Error("the tables of docs/configuration.md are not what keepsake schema --format markdown prints")
+	}
+}
+
 func TestJSONSchemaIsJSON(t *testing.T) {
 	out, problems, status := keepsake(t, "", "schema")
 	if status != 0 || !json.Valid([]byte(out)) {

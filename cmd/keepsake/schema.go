@@ -7,14 +7,17 @@ import (
 )
 
 type schemaCommand struct {
-	Format string `enum:"json,xsd" default:"json" help:"json for YAML files, xsd for XML files."`
+	Format string `enum:"json,xsd,markdown" default:"json" help:"json for YAML files, xsd for XML files, markdown for people."`
 }
 
 // Run prints the schema.
 func (c *schemaCommand) Run(to streams) error {
 	generate := configfile.JSONSchema
-	if c.Format == "xsd" {
+	switch c.Format {
+	case "xsd":
 		generate = configfile.XSD
+	case "markdown":
+		generate = func() ([]byte, error) { return configfile.Markdown(), nil }
 	}
 	schema, err := generate()
 	if err != nil {
