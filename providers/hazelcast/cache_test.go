@@ -269,7 +269,7 @@ func TestInfo(t *testing.T) {
 	t.Parallel()
 	p := connect(t, hazelcast.Options{RequestTimeout: 3 * time.Second})
 	info := openCache(t, p, driver.CacheOptions{LongestTTL: time.Hour}).Info()
-	want := driver.Info{RequestTimeout: 3 * time.Second, ExpiryStep: 2 * time.Hour, Shared: true, Evicts: true}
+	want := driver.Info{MaxRecordBytes: 4 << 20, RequestTimeout: 3 * time.Second, ExpiryStep: 2 * time.Hour, Shared: true, Evicts: true}
 	if info != want {
 		t.Errorf("got %+v, want %+v", info, want)
 	}
