@@ -111,7 +111,7 @@ func (s *Session) insert(ctx context.Context, edit func(record) (record, error))
 	if err != nil {
 		return err
 	}
-	id := newID(s.opts.IDLength)
+	id := s.manager.store.freshID(s.opts.IDLength)
 	ok, err := s.manager.store.insert(ctx, id, r)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (s *Session) write(ctx context.Context, edit func(record) (record, error)) 
 
 // move carries out Renew.
 func (s *Session) move(ctx context.Context) error {
-	id := newID(s.opts.IDLength)
+	id := s.manager.store.freshID(s.opts.IDLength)
 	r, now, err := s.manager.store.move(ctx, s.from, id, func(r record) (record, error) { return s.edited(r), nil })
 	if err != nil {
 		return err

@@ -51,6 +51,25 @@ func (s store) find(ctx context.Context, id string) (entry, bool, error) {
 	return s.cache.GetEntry(ctx, storeKey(id))
 }
 
+// maxDraws bounds how many ids are drawn in search of a local one. In a grid of n servers
+// one of n is local, so that of 16 servers hardly one session in eight is not.
+const maxDraws = 32
+
+// freshID returns a new id of n characters, if possible one whose session this process
+// serves itself: a balancer that sends a visitor to the same server again makes every
+// read of the session local. That takes log2 of the number of servers from the bits of
+// the id.
+func (s store) freshID(n int) string {
+	id := newID(n)
+	for range maxDraws {
+		if local, known := s.cache.Local(storeKey(id)); local || !known {
+			break
+		}
+		id = newID(n)
+	}
+	return id
+}
+
 // insert stores a new session; it reports false if the id is taken.
 func (s store) insert(ctx context.Context, id string, r record) (bool, error) {
 	return s.cache.PutIfAbsent(ctx, storeKey(id), r)

@@ -174,14 +174,15 @@ func (c *Cache[K, V]) Unwrap() any {
 	return nil
 }
 
-// Local reports whether this process serves the key itself, without a round trip.
-func (c *Cache[K, V]) Local(key K) bool {
+// Local reports whether this process serves the key itself, without a round trip. known
+// is false where the provider has no notion of that.
+func (c *Cache[K, V]) Local(key K) (local, known bool) {
 	l := c.features.Locality
 	if l == nil {
-		return false
+		return false, false
 	}
 	stored, err := c.storedKey(key)
-	return err == nil && l.Local(stored)
+	return err == nil && l.Local(stored), true
 }
 
 // Closed reports whether the cache has been closed.
