@@ -37,7 +37,7 @@ var touchCases = []testCase{
 			e.equal("touched", c.touchIf(key, token, in(time.Hour)), false)
 			e.equal("touched with the zero token", c.touchIf(key, driver.Token{}, in(time.Hour)), false)
 			e.equal("after touching an absent key", c.get(key), absent)
-			deadline := in(200 * time.Millisecond)
+			deadline := in(time.Second)
 			c.putUntil(key, "one", deadline)
 			token = c.item(key).Token
 			e.wait(deadline.Add(20 * time.Millisecond))
