@@ -267,6 +267,14 @@ func (m *CacheManager) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Safe reports whether the next process of a fleet may be restarted: every entry has all
+// the copies that it can have among the processes that are there. It is what a readiness
+// check asks. Where entries are not kept in the processes it is always true.
+func (m *CacheManager) Safe() bool {
+	s, ok := m.conn.(driver.Safety)
+	return !ok || s.Safe()
+}
+
 // Closed reports whether the manager has been closed.
 //
 // JSR-107: CacheManager.isClosed.
@@ -276,8 +284,12 @@ func (m *CacheManager) Closed() bool {
 	return m.closed
 }
 
-// closeTimeout bounds Close where the context does not.
-const closeTimeout = 10 * time.Second
+// What bounds Close where the context does not: the operations in progress, and the
+// connection, which may have records to hand over.
+const (
+	operationsTimeout = 10 * time.Second
+	closeTimeout      = 90 * time.Second
+)
 
 // Close closes every cache, after the operations in progress, and then the
 // connection. Entries stay where they are. Closing twice is harmless.
@@ -295,9 +307,11 @@ func (m *CacheManager) Close(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
+	ending, cancel := context.WithTimeout(ctx, operationsTimeout)
+	defer cancel()
 	var errs []error
 	for name, open := range caches {
-		if err := open.base().close(ctx); err != nil {
+		if err := open.base().close(ending); err != nil {
 			errs = append(errs, m.fail("close", name, err))
 		}
 	}

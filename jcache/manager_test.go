@@ -254,3 +254,29 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("a Get of an int allocates %v times, want at most 2", n)
 	}
 }
+
+type unsafe struct{ driver.Provider }
+
+func (unsafe) Safe() bool { return false }
+
+func TestSafe(t *testing.T) {
+	backend, err := memory.Connect(memory.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		conn driver.Provider
+		want bool
+	}{{backend, true}, {unsafe{backend}, false}} {
+		m, err := jcache.NewManager(test.conn, jcache.ManagerOptions{Provider: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Safe(); got != test.want {
+			t.Errorf("%T: safe is %v", test.conn, got)
+		}
+	}
+	if err := backend.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -28,6 +28,13 @@ type Provider interface {
 	Close(ctx context.Context) error
 }
 
+// Safety is implemented by a Provider that keeps records in the processes that use it.
+type Safety interface {
+	// Safe reports whether every record has all the copies that it can have among
+	// the processes that are there, and none is being moved.
+	Safe() bool
+}
+
 // CacheOptions is what the portable layer knows about the records of a cache
 // before it writes the first one.
 type CacheOptions struct {
