@@ -275,6 +275,23 @@ func (m *CacheManager) Safe() bool {
 	return !ok || s.Safe()
 }
 
+// AwaitSafe waits until Safe holds. A server that does so before it says that it is ready
+// can be followed by the next one's restart.
+func (m *CacheManager) AwaitSafe(ctx context.Context) error {
+	tick := time.NewTicker(safePoll)
+	defer tick.Stop()
+	for !m.Safe() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return m.fail("await safe", "", fmt.Errorf("entries lack copies: %w", ctx.Err()))
+		}
+	}
+	return nil
+}
+
+const safePoll = 10 * time.Millisecond
+
 // Closed reports whether the manager has been closed.
 //
 // JSR-107: CacheManager.isClosed.

@@ -275,6 +275,11 @@ func TestSafe(t *testing.T) {
 		if got := m.Safe(); got != test.want {
 			t.Errorf("%T: safe is %v", test.conn, got)
 		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if err := m.AwaitSafe(ctx); (err == nil) != test.want {
+			t.Errorf("%T: waiting for that ended with %v", test.conn, err)
+		}
+		cancel()
 	}
 	if err := backend.Close(t.Context()); err != nil {
 		t.Error(err)
