@@ -1,0 +1,79 @@
+// Package rules names the rules of the grid's protocol, so that tests can remove one
+// and see that they notice. Nothing else may set them.
+package rules
+
+// A Set is the rules that are removed. The zero Set removes none, which is how the
+// grid runs.
+type Set uint32
+
+// The rules. Each says what holds while it is not removed.
+const (
+	// Fence: replicas refuse replication of an older epoch or term.
+	Fence Set = 1 << iota
+	// PromoteInSync: only a member in sync becomes primary.
+	PromoteInSync
+	// WaitAll: a write is acknowledged when every member in sync has it.
+	WaitAll
+	// LearnerAck: from the end of the snapshot on, a learner's acknowledgement is
+	// needed too.
+	LearnerAck
+	// Versioned: replicas keep the newer version of a key, and deletions leave
+	// tombstones.
+	Versioned
+	// Lease: a primary serves only while the coordinator and everybody in sync
+	// have acknowledged its heartbeats lately.
+	Lease
+	// Barrier: operations on a key wait for a write to it that is not committed.
+	Barrier
+	// CollectNewest: a takeover starts from the newest configuration that anybody
+	// it can reach has.
+	CollectNewest
+	// NoticePause: a process that was paused does not take the silence for the
+	// others' failure.
+	NoticePause
+	// ClaimCheck: members refuse a takeover while they hear from somebody older
+	// than the claimant.
+	ClaimCheck
+	// KeepUntilMerged: the loser of a split keeps its data until the winner has
+	// acknowledged it.
+	KeepUntilMerged
+	// MergeTombstones: deletions take part in a merge.
+	MergeTombstones
+	// Monotone: a version is greater than the one before, whatever the clock
+	// says.
+	Monotone
+	// CopyThenDrop: a copy is dropped after its replacement is in sync.
+	CopyThenDrop
+	// NumberedStream: a learner confirms a snapshot only if it has every write
+	// that followed its beginning.
+	NumberedStream
+	// Reclaim: a coordinator that learns of a higher promised term claims again.
+	Reclaim
+	// Ancestry: a configuration of another lineage is followed only if it comes
+	// from one's own.
+	Ancestry
+	// CoordinatorFresh: a coordinator changes the configuration only while every
+	// member that it does not suspect has acknowledged it lately.
+	CoordinatorFresh
+	// KeepLost: a member that was left behind offers what it has of partitions that
+	// were lost without it, before it comes back empty.
+	KeepLost
+	// Dedup: an operation that is sent again is not executed again.
+	Dedup
+	// RollForward: a new primary first collects what the others in sync have and it
+	// may lack.
+	RollForward
+	// ConfirmConfig: the next planned change waits until everybody has confirmed
+	// the last one.
+	ConfirmConfig
+)
+
+// Names are the rules in order, for tests' output.
+var Names = []string{
+	"Fence", "PromoteInSync", "WaitAll", "LearnerAck", "Versioned", "Lease", "Barrier", "CollectNewest", "NoticePause",
+	"ClaimCheck", "KeepUntilMerged", "MergeTombstones", "Monotone", "CopyThenDrop", "NumberedStream", "Reclaim", "Ancestry",
+	"CoordinatorFresh", "KeepLost", "Dedup", "RollForward", "ConfirmConfig",
+}
+
+// On reports whether a rule holds.
+func (s Set) On(rule Set) bool { return s&rule == 0 }
