@@ -1,0 +1,234 @@
+package part
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
+)
+
+// An offer gives everything to another cluster's primary.
+type offer struct {
+	transfer
+	to     topology.ID
+	common Version
+}
+
+// Offer begins to give everything to the primary of another cluster, or of this one if
+// the partition was lost. Common is the version up to which both sides knew every write;
+// zero: they have nothing in common. Another Offer starts over, perhaps with another
+// member. Effects.Merged tells the end.
+func (r *Replica) Offer(now Now, to topology.ID, common Version, fx *Effects) {
+	r.give = &offer{to: to, common: common, transfer: r.begin(now.Mono, r.o.Rules.On(rules.MergeTombstones))}
+	r.offer(now, fx)
+}
+
+// CancelOffer ends an offer.
+func (r *Replica) CancelOffer() { r.give = nil }
+
+// offer sends what may be sent of the offer. If it has stalled for long it starts over,
+// since there may be another primary on the other side, which knows nothing of it.
+func (r *Replica) offer(now Now, fx *Effects) {
+	g := r.give
+	if g.stalled(now.Mono, int64(r.o.BackupTimeout)) {
+		g.transfer = r.begin(now.Mono, r.o.Rules.On(rules.MergeTombstones))
+	}
+	g.rewind(now.Mono, int64(r.o.Resend))
+	for g.open() {
+		m := &Offer{Partition: r.o.Partition, ID: g.id, Common: g.common, Items: g.chunk(now.Mono, r.origin)}
+		m.N, m.Last = g.sent, g.ended
+		if m.N == 1 {
+			m.Done = r.done.list()
+			m.Done = m.Done[max(0, len(m.Done)-maxOffered):]
+		}
+		fx.send(g.to, m)
+	}
+}
+
+// offerAcknowledged takes the acknowledgement of what was offered.
+func (r *Replica) offerAcknowledged(now Now, from topology.ID, m *OfferAck, fx *Effects) {
+	g := r.give
+	if g == nil || from != g.to || m.ID != g.id {
+		return
+	}
+	if g.acknowledge(m.N, now.Mono) {
+		r.give = nil
+		fx.Merged = true
+		return
+	}
+	r.offer(now, fx)
+}
+
+// maxOffered is how many operations of another cluster are remembered. They must not push
+// out those of one's own.
+const maxOffered = doneMax / 4
+
+// An intake is what a primary knows of a member that offers it something.
+type intake struct {
+	from   topology.ID
+	id     uint64
+	chunks uint64 // that were taken
+	acked  uint64 // that are committed
+	// ends are the numbers of the last writes of the chunks after acked.
+	ends []uint64
+}
+
+// offered takes a chunk of an offer. It is acknowledged when what came of it is
+// committed, since the sender drops its data then.
+func (r *Replica) offered(now Now, from topology.ID, m *Offer, fx *Effects) {
+	l := r.lead
+	if l == nil || !r.serves(now) || r.frozen || l.full() {
+		return // it will be sent again
+	}
+	i := slices.IndexFunc(l.takes, func(t *intake) bool { return t.from == from })
+	if i < 0 {
+		i = len(l.takes)
+		l.takes = append(l.takes, &intake{from: from})
+	}
+	t := l.takes[i]
+	if m.ID > t.id {
+		*t = intake{from: from, id: m.ID}
+	}
+	switch {
+	case m.ID != t.id || m.N > t.chunks+1:
+		return
+	case m.N == t.chunks+1:
+		for i := range m.Items {
+			r.merge(now, &m.Items[i], m.Common)
+		}
+		for _, d := range m.Done[max(0, len(m.Done)-maxOffered):] {
+			if _, ok := r.done.find(d.Op); !ok {
+				r.done.note(d.Op, d.Version)
+			}
+		}
+		t.chunks++
+		t.ends = append(t.ends, l.last())
+		if !r.o.Rules.On(rules.KeepUntilMerged) {
+			t.acked, t.ends = t.chunks, nil
+		}
+	}
+	if t.acked > 0 && t.acked >= m.N {
+		fx.send(from, &OfferAck{Partition: r.o.Partition, ID: t.id, N: t.acked})
+	}
+	r.advance(now, fx)
+	r.acknowledgeOffers(fx)
+}
+
+// acknowledgeOffers confirms the chunks whose writes are committed.
+func (r *Replica) acknowledgeOffers(fx *Effects) {
+	l := r.lead
+	for _, t := range l.takes {
+		n := 0
+		for n < len(t.ends) && t.ends[n] <= l.committed {
+			n++
+		}
+		if n > 0 {
+			t.ends = t.ends[n:]
+			t.acked += uint64(n)
+			fx.send(t.from, &OfferAck{Partition: r.o.Partition, ID: t.id, N: t.acked})
+		}
+	}
+}
+
+// merge decides between what is here and an item of another cluster. What comes of it is
+// the same on whichever side it is decided, and when it is decided again.
+//
+//   - The other side's version that was known to both before they parted is no news: if
+//     it is not here any more, it was deleted here.
+//   - A record that expired or was evicted on one side is kept if it lives on the
+//     other one.
+//   - A clear takes away what is older than it.
+//   - If both sides changed the key, the cache's merge function decides, or else the
+//     later version stays.
+func (r *Replica) merge(now Now, theirs *Item, common Version) {
+	sp, e := r.lookup(theirs.Cache, theirs.Key)
+	ours := r.known(sp, e, theirs, now.Mono)
+	tombstones := r.o.Rules.On(rules.MergeTombstones)
+	switch {
+	case theirs.Kind == ItemTouch, theirs.Kind != ItemPut && !tombstones:
+	case theirs.Kind == ItemClear:
+		if sp == nil || theirs.Version > sp.cleared {
+			r.adopt(now, theirs, theirs.Version)
+		}
+	case theirs.Kind == ItemDelete && theirs.Cause == ByExpiry:
+	case theirs.Kind == ItemPut && ours.Kind == ItemDelete && ours.Cause == ByExpiry:
+		version := theirs.Version
+		if version <= ours.Version {
+			version = r.stamp(now)
+		}
+		r.adopt(now, theirs, version)
+	case theirs.Version == ours.Version:
+		r.prolong(now, e, &ours, theirs.Left, theirs.Until)
+	case tombstones && theirs.Version <= common:
+	case sp != nil && theirs.Version <= sp.cleared:
+	default:
+		r.reconcile(now, e, &ours, theirs, common)
+	}
+}
+
+// known returns what is here of a key, as an item. A key of which nothing is known has
+// version zero.
+func (r *Replica) known(sp *space, e *entry, theirs *Item, now int64) Item {
+	switch {
+	case e != nil && e.live() && e.expired(now):
+		return Item{Kind: ItemDelete, Cause: ByExpiry, Cache: theirs.Cache, Key: theirs.Key, Version: e.version}
+	case e != nil:
+		return e.item(sp.name, now, r.origin)
+	}
+	it := Item{Kind: ItemDelete, Cache: theirs.Cache, Key: theirs.Key}
+	if sp != nil {
+		it.Version = sp.cleared
+	}
+	return it
+}
+
+// reconcile decides between two versions of a key.
+func (r *Replica) reconcile(now Now, e *entry, ours, theirs *Item, common Version) {
+	var f MergeFunc
+	if r.o.Merge != nil && e != nil && ours.Version > common && (ours.Kind == ItemPut || theirs.Kind == ItemPut) {
+		f = r.o.Merge(theirs.Cache)
+	}
+	if f == nil {
+		if theirs.Version > ours.Version {
+			r.adopt(now, theirs, theirs.Version)
+		}
+		return
+	}
+	record, left := f(ours, theirs)
+	switch {
+	case record == nil && ours.Kind == ItemDelete:
+	case record == nil:
+		r.adopt(now, &Item{Kind: ItemDelete, Cache: ours.Cache, Key: ours.Key}, r.stamp(now))
+	case ours.Kind == ItemPut && bytes.Equal(record, ours.Record):
+		r.prolong(now, e, ours, left, 0)
+	default:
+		ttl := max(left, theirs.TTL, ours.TTL)
+		if left == 0 {
+			ttl = 0
+		}
+		r.adopt(now, &Item{Cache: ours.Cache, Key: ours.Key, Record: record, Left: left, TTL: ttl}, r.stamp(now))
+	}
+}
+
+// adopt writes an item of the other side under a version.
+func (r *Replica) adopt(now Now, it *Item, version Version) {
+	own := r.own(it)
+	own.Cause, own.Version, own.Op = ByMerge, version, OpID{}
+	r.write(now, own, nil, Result{})
+}
+
+// prolong gives a record the later one of two deadlines, if they differ by more than
+// touches do.
+func (r *Replica) prolong(now Now, e *entry, ours *Item, left time.Duration, until int64) {
+	if !e.live() || e.deadline == 0 || left != 0 && left-ours.Left <= time.Duration(e.ttl.grace().nanos()) {
+		return
+	}
+	ttl := max(left, ours.TTL)
+	if left == 0 {
+		ttl = 0
+	}
+	r.write(now, Item{Kind: ItemTouch, Cause: ByMerge, Cache: ours.Cache, Key: ours.Key, Version: ours.Version,
+		Left: left, TTL: ttl, Until: until, Touched: true}, nil, Result{})
+}

@@ -1,0 +1,153 @@
+// Package part is one partition on one member: what it holds, and the protocol by which
+// its primary, backups and learner keep the same contents.
+//
+// It is a state machine without goroutines, clocks, randomness or connections. Every
+// step is told the time and appends what is to be done to Effects. The algorithm is the
+// primary/backup replication of PacificA (Lin et al., 2008), with numbered streams
+// instead of a log on disk.
+package part
+
+import (
+	"time"
+
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
+)
+
+// A Replica is one partition on one member. It is not safe for concurrent use, but for
+// Get and Peek, which may run at the same time as each other.
+type Replica struct {
+	o Options
+	store
+	done done
+
+	term     uint64 // of the configuration
+	promised uint64
+	epoch    topology.Stamp // of the partition
+	reign    topology.Stamp
+	primary  topology.ID
+	inSync   []topology.ID
+	learner  topology.ID
+	frozen   bool
+	fences   []fence
+
+	lead   *leader   // of a primary
+	follow *follower // of a backup or a learner
+	give   *offer    // to another cluster
+	// tickedAt is when the last tick was.
+	tickedAt int64
+	// transfers counts snapshots and offers.
+	transfers uint64
+}
+
+// New returns a replica that holds nothing and belongs to no configuration.
+func New(o Options) *Replica {
+	o = o.withDefaults()
+	return &Replica{o: o, store: store{budget: o.Memory, origin: o.Origin, grave: o.Grave, tombstones: o.Tombstones,
+		bare: !o.Rules.On(rules.Versioned)}}
+}
+
+// Options of a replica.
+type Options struct {
+	Self      topology.ID
+	Partition int
+	Rules     rules.Set
+	// Grave is how long a deletion is remembered. Zero: 10 minutes.
+	Grave time.Duration
+	// Tombstones is how many deletions of a cache are remembered at most.
+	// Zero: 4096.
+	Tombstones int
+	// Resend is after how much silence unacknowledged messages are sent again.
+	// Zero: 300 ms.
+	Resend time.Duration
+	// BackupTimeout is how long a replica may leave writes unacknowledged
+	// before it is reported as silent. Zero: 2 s.
+	BackupTimeout time.Duration
+	// DigestEvery is how often replicas at rest compare their contents. Zero: 10 s.
+	DigestEvery time.Duration
+	// Merge returns the function that merges a cache's records, or nil if the
+	// latest one wins. A nil Merge is one that always returns nil.
+	Merge func(cache string) MergeFunc
+	// Processors returns the processor of a name, or nil. Nil: there are none.
+	Processors func(name string) Processor
+	// Evicts reports whether records of a cache may be dropped for lack of memory.
+	// Nil: none may.
+	Evicts func(cache string) bool
+	// Consistency: writes are committed under the lease only, since the side of a
+	// cut that goes on may not be this one, and does not ask its members.
+	Consistency bool
+	// Origin is the time of day when the monotonic clock was zero, in microseconds
+	// since 1970.
+	Origin int64
+	// Memory is what all replicas of the member may use. Nil: any amount.
+	Memory *Budget
+}
+
+func (o Options) withDefaults() Options {
+	if o.Grave == 0 {
+		o.Grave = 10 * time.Minute
+	}
+	if o.Tombstones == 0 {
+		o.Tombstones = 4096
+	}
+	if o.Resend == 0 {
+		o.Resend = 300 * time.Millisecond
+	}
+	if o.BackupTimeout == 0 {
+		o.BackupTimeout = 2 * time.Second
+	}
+	if o.DigestEvery == 0 {
+		o.DigestEvery = 10 * time.Second
+	}
+	return o
+}
+
+// retry is after how many nanoseconds a message is sent again that the receiver ignores
+// if it does not know the configuration yet.
+func (o *Options) retry() int64 { return int64(o.Resend) / 3 }
+
+// Now is the time of a step.
+type Now struct {
+	// Mono is the member's monotonic clock in nanoseconds; only differences
+	// matter. It is greater than zero.
+	Mono int64
+	// Wall is the time of day, which the versions of writes count.
+	Wall time.Time
+	// Lease is until when, on the monotonic clock, nobody else can have taken the
+	// partition over, and the member's copy is in sync if it was.
+	Lease int64
+}
+
+// An Envelope is a message to a member.
+type Envelope struct {
+	To  topology.ID
+	Msg Message
+}
+
+// Effects are what the steps of a replica ask for. The steps append to them; the caller
+// carries them out and resets them. The messages are immutable from then on.
+type Effects struct {
+	Send    []Envelope
+	Replies []Reply
+	Events  []Event
+	// Synced is the learner that has everything, if not zero. It is told again
+	// until the configuration changes.
+	Synced topology.ID
+	// Silent are members that hold up the primary's writes, or whose contents
+	// differ from the primary's: they should not be in sync any more.
+	Silent []topology.ID
+	// Merged: everything that was offered has been acknowledged.
+	Merged bool
+}
+
+// Reset empties the effects and keeps the memory.
+func (fx *Effects) Reset() {
+	clear(fx.Send)
+	clear(fx.Replies)
+	clear(fx.Events)
+	*fx = Effects{Send: fx.Send[:0], Replies: fx.Replies[:0], Events: fx.Events[:0], Silent: fx.Silent[:0]}
+}
+
+func (fx *Effects) send(to topology.ID, m Message) {
+	fx.Send = append(fx.Send, Envelope{to, m})
+}

@@ -1,0 +1,99 @@
+package part
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
+)
+
+// Scan returns about limit records of a cache, in the order of their keys' hashes, and
+// the cursor of the rest, or zero if there is none. It begins with cursor zero. A cursor
+// is good for every replica of the partition, so that a key which is present throughout
+// is returned once, even if another member becomes primary in between. Writes that are
+// not committed are seen. The status is that of Get.
+func (r *Replica) Scan(now Now, cache string, cursor uint64, limit int) (items []Item, next uint64, status Status) {
+	switch {
+	case r.lead == nil:
+		return nil, 0, NotPrimary
+	case !r.serves(now):
+		return nil, 0, Wait
+	}
+	sp := r.spaces[cache]
+	if sp == nil {
+		return nil, 0, OK
+	}
+	places := sp.places(cursor)
+	limit = max(limit, 1)
+	for i, p := range places {
+		if i >= limit && p.hash != places[i-1].hash {
+			return items, p.hash, OK // keys of equal hashes stay together
+		}
+		if !p.entry.expired(now.Mono) {
+			items = append(items, p.entry.item(cache, now.Mono, r.origin))
+		}
+	}
+	return items, 0, OK
+}
+
+type place struct {
+	hash  uint64
+	entry *entry
+}
+
+// places returns the live entries from a hash on, in order.
+func (sp *space) places(from uint64) []place {
+	var list []place
+	for _, e := range sp.entries {
+		if h := hash(e.key); h >= from && e.live() {
+			list = append(list, place{h, e})
+		}
+	}
+	slices.SortFunc(list, func(a, b place) int { return cmp.Compare(a.hash, b.hash) })
+	return list
+}
+
+// Size returns how many records of a cache there are, those included that have expired
+// and were not removed yet.
+func (r *Replica) Size(cache string) int {
+	if sp := r.spaces[cache]; sp != nil {
+		return sp.live
+	}
+	return 0
+}
+
+// Stats describes a replica.
+type Stats struct {
+	Entries, Tombstones int
+	// Bytes is what keys, records and their administration use, about.
+	Bytes int64
+	// Uncommitted is the number of writes that not everybody in sync has.
+	Uncommitted int
+	// Waiting is the number of requests that are not executed yet.
+	Waiting int
+	// Learning: a learner is being taught.
+	Learning bool
+	// Lag is how many writes each of the other replicas lacks, at the primary.
+	Lag map[topology.ID]uint64
+	// Digest is equal for equal contents: the keys and versions of the records.
+	Digest uint64
+}
+
+// Stats describes the replica as it is now.
+func (r *Replica) Stats() Stats {
+	s := Stats{Bytes: r.bytes, Digest: r.sum}
+	for _, sp := range r.list {
+		s.Entries += sp.live
+		s.Tombstones += len(sp.entries) - sp.live
+	}
+	if l := r.lead; l != nil {
+		s.Uncommitted = int(l.last() - l.committed)
+		s.Waiting = len(l.waiting())
+		s.Lag = make(map[topology.ID]uint64, len(l.peers))
+		for _, p := range l.peers {
+			s.Lag[p.id] = l.last() - p.acked
+			s.Learning = s.Learning || p.snapshot != nil
+		}
+	}
+	return s
+}

@@ -1,0 +1,355 @@
+package part
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
+)
+
+// Do executes a request, now or when it can be. Flush must follow, once for any number
+// of requests. Every request is answered once, at the first tick after Expires at the
+// latest.
+func (r *Replica) Do(now Now, req *Request, fx *Effects) { r.run(now, req, fx) }
+
+// Flush sends the writes that Do left, and answers those that are committed.
+func (r *Replica) Flush(now Now, fx *Effects) { r.advance(now, fx) }
+
+// Get reads a record at the primary. The status is OK; or Wait, if Do must be asked; or
+// NotPrimary. It does not allocate, and may run at the same time as other calls of Get
+// and Peek.
+func (r *Replica) Get(now Now, cache, key string) (Found, Status) {
+	switch {
+	case r.lead == nil:
+		return Found{}, NotPrimary
+	case !r.serves(now):
+		return Found{}, Wait
+	}
+	sp, e := r.lookup(cache, key)
+	if sp != nil && sp.busy > 0 || e != nil && e.busy > 0 {
+		if r.o.Rules.On(rules.Barrier) {
+			return Found{}, Wait
+		}
+	}
+	if !e.live() {
+		return Found{}, OK
+	}
+	if e.expired(now.Mono) {
+		return Found{}, Wait
+	}
+	if sp.sample != nil {
+		e.use(now.Mono)
+	}
+	return e.found(now.Mono, r.origin), OK
+}
+
+// Peek reads a record at any replica in sync. It sees all acknowledged writes, and
+// perhaps some that are not yet. The status is OK; or Wait, if the primary must be asked,
+// which alone decides that a record has expired; or NotPrimary, if this member is not in
+// sync.
+func (r *Replica) Peek(now Now, cache, key string) (Found, Status) {
+	switch {
+	case r.lead == nil && (r.follow == nil || r.follow.learning != nil):
+		return Found{}, NotPrimary
+	case !r.leased(now), r.lead != nil && !r.lead.serving():
+		return Found{}, Wait
+	}
+	_, e := r.lookup(cache, key)
+	if !e.live() {
+		return Found{}, OK
+	}
+	if e.expired(now.Mono) {
+		return Found{}, Wait
+	}
+	return e.found(now.Mono, r.origin), OK
+}
+
+func (r *Replica) leased(now Now) bool { return now.Mono < now.Lease || !r.o.Rules.On(rules.Lease) }
+
+// serves reports whether the primary may answer from what it has.
+func (r *Replica) serves(now Now) bool {
+	return r.lead.serving() && len(r.fences) == 0 && r.leased(now)
+}
+
+// run executes a request, or has it wait.
+func (r *Replica) run(now Now, req *Request, fx *Effects) {
+	l := r.lead
+	switch {
+	case l == nil:
+		r.reply(fx, req, Result{Status: NotPrimary, Epoch: r.epoch})
+		return
+	case now.Mono >= req.Expires:
+		r.reply(fx, req, Result{Status: Timeout})
+		return
+	case !r.serves(now), req.Kind != Get && (r.frozen || l.full()):
+		l.stalled = append(l.stalled, req)
+		return
+	}
+	sp, e := r.lookup(req.Cache, req.Key)
+	if e.live() && e.expired(now.Mono) && req.Kind != Clear {
+		if l.full() {
+			l.stalled = append(l.stalled, req)
+			return
+		}
+		if !r.frozen {
+			r.expire(now, sp, e)
+		}
+	}
+	if r.o.Rules.On(rules.Barrier) && r.waits(req, sp, e) {
+		return
+	}
+	if req.Kind != Get && r.o.Rules.On(rules.Dedup) {
+		if version, ok := r.done.find(req.Op); ok {
+			r.repeat(now, req, e, version, fx)
+			return
+		}
+	}
+	r.execute(now, req, sp, e, fx)
+}
+
+// waits has a request wait for writes that are not committed, if its outcome depends on
+// them: a Put's and a Clear's do not, unless it may be one of them.
+func (r *Replica) waits(req *Request, sp *space, e *entry) bool {
+	blind := false
+	if req.Kind == Put || req.Kind == Clear {
+		_, again := r.done.find(req.Op)
+		blind = !again
+	}
+	switch {
+	case blind:
+		return false
+	case e != nil && e.busy > 0:
+		r.lead.blocked[e] = append(r.lead.blocked[e], req)
+		return true
+	case sp != nil && sp.busy > 0:
+		r.lead.stalled = append(r.lead.stalled, req)
+		return true
+	}
+	return false
+}
+
+// repeat answers a request that was executed before.
+func (r *Replica) repeat(now Now, req *Request, e *entry, version Version, fx *Effects) {
+	res := Result{Version: version, Copies: len(r.inSync), Repeated: true}
+	if version == 0 && (req.Kind == Swap || req.Kind == Touch) {
+		res.Status, res.Present = NotSwapped, r.present(e, now.Mono)
+	}
+	r.reply(fx, req, res)
+}
+
+// present is what a caller learns of an entry.
+func (r *Replica) present(e *entry, now int64) Found {
+	if !e.live() || e.expired(now) {
+		return Found{}
+	}
+	return e.found(now, r.origin)
+}
+
+// execute carries a request out.
+func (r *Replica) execute(now Now, req *Request, sp *space, e *entry, fx *Effects) {
+	was := r.present(e, now.Mono)
+	if was.OK && r.o.Memory != nil {
+		e.use(now.Mono)
+	}
+	switch req.Kind {
+	case Get:
+		r.reply(fx, req, Result{Present: was})
+	case Put:
+		r.put(now, req, e, req.Record, req.TTL, Result{}, fx)
+	case Delete:
+		r.erase(now, req, was, Result{Present: was}, fx)
+	case Exchange:
+		if req.Record != nil {
+			r.put(now, req, e, req.Record, req.TTL, Result{Present: was}, fx)
+		} else {
+			r.erase(now, req, was, Result{Present: was}, fx)
+		}
+	case Swap:
+		switch {
+		case was.Version != req.Token:
+			r.decline(req, Result{Status: NotSwapped, Present: was}, fx)
+		case req.Record != nil:
+			r.put(now, req, e, req.Record, req.TTL, Result{}, fx)
+		case !was.OK:
+			r.reply(fx, req, Result{}) // it never changes anything
+		default:
+			r.erase(now, req, was, Result{}, fx)
+		}
+	case Touch:
+		r.touch(now, req, sp, e, was, fx)
+	case Clear:
+		it := Item{Kind: ItemClear, Cache: req.Cache, Op: req.Op, Version: r.stamp(now)}
+		r.write(now, it, req, Result{})
+	case Process:
+		r.process(now, req, e, was, fx)
+	}
+}
+
+// decline answers a request that changes nothing, and remembers that: it must not change
+// something when it is sent again.
+func (r *Replica) decline(req *Request, res Result, fx *Effects) {
+	r.done.note(req.Op, 0)
+	r.reply(fx, req, res)
+}
+
+func (r *Replica) put(now Now, req *Request, e *entry, record []byte, ttl time.Duration, res Result, fx *Effects) {
+	if !r.makeRoom(now, req, e, len(record)) {
+		r.reply(fx, req, Result{Status: NoSpace})
+		return
+	}
+	if ttl < 0 {
+		ttl = 1
+	}
+	it := Item{Cache: req.Cache, Key: req.Key, Record: slices.Clip(bytes.Clone(record)), Version: r.stamp(now),
+		Left: ttl, TTL: ttl, Until: req.Until, Op: req.Op}
+	r.write(now, it, req, res)
+}
+
+func (r *Replica) erase(now Now, req *Request, was Found, res Result, fx *Effects) {
+	if !was.OK {
+		r.decline(req, res, fx)
+		return
+	}
+	it := Item{Kind: ItemDelete, Cache: req.Cache, Key: req.Key, Version: r.stamp(now), Op: req.Op}
+	r.write(now, it, req, res)
+}
+
+func (r *Replica) process(now Now, req *Request, e *entry, was Found, fx *Effects) {
+	var f Processor
+	if r.o.Processors != nil {
+		f = r.o.Processors(req.Processor)
+	}
+	if f == nil {
+		r.reply(fx, req, Result{Status: NoProcessor})
+		return
+	}
+	d := f(was, req.Args)
+	res := Result{Output: d.Output}
+	switch d.Change {
+	case Store:
+		r.put(now, req, e, d.Record, d.TTL, res, fx)
+	case Remove:
+		r.erase(now, req, was, res, fx)
+	default:
+		r.decline(req, res, fx)
+	}
+}
+
+// touch moves a deadline. The replicas hear of the first touch, and then when they know the
+// deadline an eighth of the TTL too early or too late, so that most touches cost no
+// message. That much grace they give a touched record when they become primary.
+func (r *Replica) touch(now Now, req *Request, sp *space, e *entry, was Found, fx *Effects) {
+	if !was.OK || was.Version != req.Token {
+		r.decline(req, Result{Status: NotSwapped, Present: was}, fx)
+		return
+	}
+	ttl := max(req.TTL, 0)
+	if req.TTL < 0 {
+		ttl = 1
+	}
+	before, lag := e.deadline, e.lag
+	if e.is(graced) {
+		lag = unknownLag // the others know nothing of the grace
+	}
+	e.setDeadline(now.Mono, ttl, ttl, req.Until, r.origin)
+	sp.schedule(e)
+	e.lag = lag.add(spanOf(max(e.deadline-before, before-e.deadline)))
+	known := e.is(touched)
+	e.flags |= touched
+	if known && before != 0 && e.deadline != 0 && e.lag <= e.ttl.grace() {
+		r.reply(fx, req, Result{Version: was.Version, Copies: len(r.inSync)})
+		return
+	}
+	it := Item{Kind: ItemTouch, Cache: req.Cache, Key: req.Key, Version: was.Version, Left: ttl, TTL: ttl, Until: req.Until,
+		Touched: true, Op: req.Op}
+	r.write(now, it, req, Result{})
+}
+
+// stamp returns the version of the next write.
+func (r *Replica) stamp(now Now) Version {
+	if !r.o.Rules.On(rules.Monotone) {
+		return At(now.Wall).by(r.o.Self)
+	}
+	return r.clock.after(now.Wall, r.o.Self)
+}
+
+// write executes a write of the primary: it applies it, and appends it to the log. The
+// request, which may be nil, is answered when it is committed.
+func (r *Replica) write(now Now, it Item, req *Request, res Result) {
+	sp := r.space(it.Cache)
+	if sp.wheel == nil {
+		r.rule(sp, now.Mono, false)
+	}
+	e, old := r.apply(&it, now.Mono, true)
+	r.done.note(it.Op, it.Version)
+	w := write{req: req, old: old, result: res}
+	w.result.Version = it.Version
+	switch it.Kind {
+	case ItemClear:
+		w.space = sp
+		sp.busy++
+	case ItemTouch:
+		if w.touched = e; e != nil {
+			w.deadline, e.lag = e.deadline, unknownLag
+		}
+	case ItemPut, ItemDelete:
+		w.entry = e
+		e.busy++
+	}
+	r.lead.add(it, w)
+}
+
+// expire removes a record whose deadline has passed.
+func (r *Replica) expire(now Now, sp *space, e *entry) {
+	it := Item{Kind: ItemDelete, Cause: ByExpiry, Cache: sp.name, Key: e.key, Version: r.stamp(now)}
+	r.write(now, it, nil, Result{})
+}
+
+// makeRoom reports whether there is memory for a record, after evicting others if need be
+// and if the cache allows it.
+func (r *Replica) makeRoom(now Now, req *Request, e *entry, size int) bool {
+	if size > maxRecord {
+		return false
+	}
+	more := int64(size)
+	if e == nil {
+		more += int64(len(req.Key)) + entryCost
+	} else {
+		more -= int64(e.size)
+	}
+	for range 64 {
+		if r.o.Memory.fits(more) {
+			return true
+		}
+		sp := r.spaces[req.Cache]
+		if sp == nil || sp.sample == nil || r.lead.full() {
+			return false
+		}
+		victim := sp.sample.pick()
+		if victim == nil {
+			return false
+		}
+		if victim == e {
+			continue
+		}
+		it := Item{Kind: ItemDelete, Cause: ByLack, Cache: sp.name, Key: victim.key, Version: r.stamp(now)}
+		r.write(now, it, nil, Result{})
+	}
+	return r.o.Memory.fits(more)
+}
+
+func (r *Replica) reply(fx *Effects, req *Request, res Result) {
+	fx.Replies = append(fx.Replies, Reply{Tag: req.Tag, Result: res})
+}
+
+// waiting returns the requests that are not executed, by their tags.
+func (l *leader) waiting() []*Request {
+	list := slices.Clone(l.stalled)
+	for _, reqs := range l.blocked {
+		list = append(list, reqs...)
+	}
+	slices.SortFunc(list, func(a, b *Request) int { return cmp.Compare(a.Tag, b.Tag) })
+	return list
+}

@@ -1,0 +1,254 @@
+package part
+
+import "time"
+
+// A store is the contents of a replica.
+type store struct {
+	spaces     map[string]*space
+	list       []*space // the same, in the order in which they came
+	clock      Version  // the greatest version that was ever there
+	sum        uint64   // of the live entries, whatever their order
+	bytes      int64
+	budget     *Budget
+	origin     int64 // see Options.Origin
+	grave      time.Duration
+	tombstones int // how many a space may have
+	// keepGraves keeps tombstones whatever their number or age, while a snapshot
+	// may still bring the records that they deleted.
+	keepGraves bool
+	// bare deletes without tombstones and stores whatever comes, for tests.
+	bare bool
+}
+
+// A space is the entries of one cache.
+type space struct {
+	name    string
+	seed    uint64 // of the name, for sums
+	entries map[string]*entry
+	live    int // entries that are no tombstones
+	cleared Version
+	busy    int         // clears that are not committed
+	wheel   *wheel      // of the primary, when a record expires
+	graves  []grave     // in the order in which they may be forgotten
+	sample  *candidates // of the primary, if records may be evicted
+}
+
+// A grave is a tombstone, unless the key was written since.
+type grave struct {
+	entry   *entry
+	version Version
+}
+
+func (s *store) space(cache string) *space {
+	sp := s.spaces[cache]
+	if sp == nil {
+		if s.spaces == nil {
+			s.spaces = make(map[string]*space)
+		}
+		sp = &space{name: cache, seed: hash(cache), entries: make(map[string]*entry)}
+		s.spaces[cache] = sp
+		s.list = append(s.list, sp)
+	}
+	return sp
+}
+
+// lookup returns what is known of a key, either of which may be nil.
+func (s *store) lookup(cache, key string) (*space, *entry) {
+	sp := s.spaces[cache]
+	if sp == nil {
+		return nil, nil
+	}
+	return sp, sp.entries[key]
+}
+
+// apply stores an item, unless force is not set and what is there is newer. It returns
+// the entry that was written, nil if nothing was, or if nothing is left of it, and what
+// the entry held before.
+func (s *store) apply(it *Item, now int64, force bool) (e *entry, old []byte) {
+	s.clock = max(s.clock, it.Version)
+	sp := s.space(it.Cache)
+	force = force || s.bare
+	switch it.Kind {
+	case ItemClear:
+		s.clear(sp, it.Version)
+		return nil, nil
+	case ItemTouch:
+		return s.touch(sp, it, now), nil
+	}
+	e = sp.entries[it.Key]
+	switch {
+	case force:
+	case it.Version <= sp.cleared, e != nil && it.Version < e.version:
+		return nil, nil
+	case e != nil && it.Version == e.version:
+		// The same write again: only its deadline can be news.
+		if it.Kind == ItemPut && e.live() {
+			e.setDeadline(now, it.Left, it.TTL, it.Until, s.origin)
+			if it.Touched {
+				e.flags |= touched
+			}
+			sp.schedule(e)
+		}
+		return e, nil
+	}
+	if e == nil {
+		e = &entry{key: it.Key, flags: dead | gone}
+		sp.entries[it.Key] = e
+		s.account(int64(len(it.Key)) + entryCost)
+	}
+	if e.live() {
+		old = e.record()
+		s.sum -= sp.digest(e)
+		s.account(-int64(e.size))
+		sp.live--
+	}
+	e.version, e.used = it.Version, uint32(now/int64(time.Second))
+	e.flags &^= dead | lapsed | gone | touched
+	if it.Kind == ItemDelete {
+		s.bury(sp, e, it.Cause, now)
+		return e, old
+	}
+	e.setRecord(it.Record)
+	if it.Touched {
+		e.flags |= touched
+	}
+	e.setDeadline(now, it.Left, it.TTL, it.Until, s.origin)
+	s.sum += sp.digest(e)
+	s.account(int64(e.size))
+	sp.live++
+	sp.schedule(e)
+	if sp.sample != nil {
+		sp.sample.add(e, sp.live)
+	}
+	return e, old
+}
+
+// bury makes an entry, which counts as nothing any more, a tombstone.
+func (s *store) bury(sp *space, e *entry, cause Cause, now int64) {
+	e.data, e.size, e.ttl, e.lag = nil, 0, 0, 0
+	e.flags = e.flags&^graced | dead
+	if cause == ByExpiry || cause == ByLack {
+		e.flags |= lapsed
+	}
+	e.deadline = deadline(now, s.grave)
+	if s.bare {
+		s.forget(sp, e)
+		return
+	}
+	if cause != ByLack || s.keepGraves {
+		sp.graves = append(sp.graves, grave{e, e.version})
+	}
+}
+
+// exhume forgets the tombstone of an eviction, which must not cost what the eviction
+// gained. It is needed only until every replica has dropped the record.
+func (s *store) exhume(it *Item) {
+	if it.Cause != ByLack || s.keepGraves {
+		return
+	}
+	if sp, e := s.lookup(it.Cache, it.Key); e != nil && e.is(dead) && e.version == it.Version && e.busy == 0 {
+		s.forget(sp, e)
+	}
+}
+
+// touch moves the deadline of the record that an item names.
+func (s *store) touch(sp *space, it *Item, now int64) *entry {
+	e := sp.entries[it.Key]
+	if !e.live() || e.version != it.Version {
+		return nil
+	}
+	e.setDeadline(now, it.Left, it.TTL, it.Until, s.origin)
+	if e.flags &^= touched; it.Touched {
+		e.flags |= touched
+	}
+	sp.schedule(e)
+	return e
+}
+
+// schedule sees to it that the entry is found when its deadline has passed. Only a
+// primary needs that.
+func (sp *space) schedule(e *entry) {
+	if sp.wheel != nil {
+		sp.wheel.push(e)
+	}
+}
+
+// clear deletes everything of a cache up to a version.
+func (s *store) clear(sp *space, upTo Version) {
+	if upTo <= sp.cleared && !s.bare {
+		return
+	}
+	sp.cleared = max(sp.cleared, upTo)
+	for _, e := range sp.entries {
+		if e.version <= upTo || s.bare {
+			s.remove(sp, e)
+		}
+	}
+}
+
+// remove drops an entry of any kind.
+func (s *store) remove(sp *space, e *entry) {
+	if e.live() {
+		s.sum -= sp.digest(e)
+		s.account(-int64(e.size))
+		sp.live--
+	}
+	s.forget(sp, e)
+}
+
+// forget drops an entry that counts as nothing.
+func (s *store) forget(sp *space, e *entry) {
+	delete(sp.entries, e.key)
+	s.account(-int64(len(e.key)) - entryCost)
+	e.data, e.size = nil, 0
+	e.flags = e.flags&^queued | dead | gone
+}
+
+// tidy forgets tombstones whose time has passed, and the oldest ones if there are too
+// many, at most limit of a cache.
+func (s *store) tidy(now int64, limit int) {
+	if s.keepGraves {
+		return
+	}
+	for _, sp := range s.list {
+		n := 0
+		for ; n < min(limit, len(sp.graves)); n++ {
+			g := sp.graves[n]
+			if g.entry.version != g.version || !g.entry.is(dead) || g.entry.is(gone) {
+				continue // it was written since
+			}
+			if g.entry.deadline > now && len(sp.graves)-n <= s.tombstones || g.entry.busy > 0 {
+				break
+			}
+			s.forget(sp, g.entry)
+		}
+		clear(sp.graves[:n])
+		if sp.graves = sp.graves[n:]; len(sp.graves) == 0 {
+			sp.graves = nil
+		}
+	}
+}
+
+// account counts memory.
+func (s *store) account(bytes int64) {
+	s.bytes += bytes
+	if s.budget != nil {
+		s.budget.used.Add(bytes)
+	}
+}
+
+// reset drops everything.
+func (s *store) reset() {
+	s.account(-s.bytes)
+	for _, sp := range s.list {
+		for _, e := range sp.entries {
+			e.flags |= dead | gone
+		}
+	}
+	s.spaces, s.list, s.clock, s.sum = nil, nil, 0, 0
+}
+
+// digest is what an entry adds to the sum.
+func (sp *space) digest(e *entry) uint64 {
+	return mix(hash(e.key) ^ sp.seed ^ uint64(e.version)*0x9e3779b97f4a7c15)
+}
