@@ -1,0 +1,100 @@
+package view
+
+import (
+	"slices"
+
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
+)
+
+// With Options.Consistency, of two sides of a cut only one goes on: the one with most
+// members, or with half of them if the oldest is there. Since members come and go, both
+// sides could have most of what each takes for the members. So a change of the members
+// needs most of the old and most of the new ones, until it is certain that most of the
+// old ones know of it: the joint consensus of Raft (Ongaro and Ousterhout, 2014).
+
+// groups returns the lists of members each of which must be on a side for it to go on.
+func groups(c *topology.Config) [][]topology.ID {
+	members := make([]topology.ID, len(c.Members))
+	for i := range members {
+		members[i] = c.Members[i].ID
+	}
+	if len(c.Voters) == 0 {
+		return [][]topology.ID{members}
+	}
+	return [][]topology.ID{members, c.Voters}
+}
+
+// mayGoOn reports whether a side of a cut may go on, in a cluster with the
+// configuration c. Here says who is on the side.
+func (m *Machine) mayGoOn(c *topology.Config, here func(topology.ID) bool) bool {
+	if !m.Consistency {
+		return true
+	}
+	for _, group := range groups(c) {
+		n := 0
+		for _, id := range group {
+			if here(id) {
+				n++
+			}
+		}
+		if 2*n < len(group) || 2*n == len(group) && !here(group[0]) {
+			return false
+		}
+	}
+	return true
+}
+
+// leasedByMost returns until when the leases last of so many members that this side of
+// a cut would go on. They count if the members know a partition as it is since an
+// epoch: then whoever takes over will know it too.
+func (m *Machine) leasedByMost(epoch topology.Stamp) int64 {
+	least := int64(leaseForever)
+	for _, group := range groups(m.config) {
+		until := make([]int64, len(group))
+		for i, id := range group {
+			until[i] = never
+			if id == m.Self.ID || m.shows(id, epoch) {
+				until[i] = m.leasedBy(id)
+			}
+		}
+		oldest := until[0]
+		slices.Sort(until)
+		n := len(until)
+		most := until[(n-1)/2] // more than half last as long
+		if n%2 == 0 {
+			most = max(most, min(oldest, until[n/2]))
+		}
+		least = min(least, most)
+	}
+	return least
+}
+
+// shows reports whether a member has shown a configuration of this lineage that is at
+// least as new as a stamp.
+func (m *Machine) shows(id topology.ID, stamp topology.Stamp) bool {
+	p := m.peers[id]
+	return p != nil && p.mark.Lineage == m.config.Lineage && !p.mark.Stamp.Less(stamp)
+}
+
+// vote makes a configuration whose members differ from those of the one before need
+// most of those, too.
+func (m *Machine) vote(old, c *topology.Config) {
+	if !m.Consistency || len(c.Voters) > 0 {
+		return
+	}
+	before, after := groups(old), groups(c)
+	if !slices.Equal(before[0], after[0]) {
+		c.Voters = before[len(before)-1]
+	}
+}
+
+// agree ends the need for most of the old members, when they know of the new ones.
+func (m *Machine) agree(c *topology.Config) *topology.Config {
+	if len(c.Voters) == 0 || !m.mayGoOn(c, func(id topology.ID) bool { return id == m.Self.ID || m.shows(id, c.Stamp) }) {
+		return c
+	}
+	d := c.Clone()
+	d.Stamp.Version++
+	d.Voters = nil
+	return d
+}
