@@ -1,0 +1,240 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// silence is how long a peer may say nothing, or take nothing, before the
+	// connection counts as broken. TCP would wait for minutes, and for as long again
+	// after a cut is healed.
+	silence = 10 * time.Second
+	// pingEvery is how often the side that dialled asks for a sign of life.
+	pingEvery = 3 * time.Second
+	// pingID is the correlation of pings; no call comes so far.
+	pingID = 1<<64 - 1
+	// maxAnswers bounds the answers that wait for a peer which asks and does not read.
+	maxAnswers = 64 << 20
+)
+
+// A conn is a connection, from before it is dialled until it is broken. It gathers
+// frames while those before them are being written, so that many go out in one system
+// call; two buffers take turns.
+type conn struct {
+	limit int       // of the bytes in frames
+	spare sync.Pool // of calls
+
+	mu     sync.Mutex
+	nc     net.Conn // nil until it is made
+	frames []byte
+	// taken counts the bytes that the writer took. A frame that begins there or later
+	// in the stream has not left this process.
+	taken uint64
+	room  chan struct{} // closed when there is room again; nil: nobody waits
+	calls map[uint64]*call
+	last  uint64 // correlation
+	err   error  // why there is an end; nil: there is none
+
+	wake chan struct{} // there are frames
+	end  chan struct{} // closed with err
+}
+
+func newConn(limit int) *conn {
+	return &conn{limit: limit, calls: make(map[uint64]*call), wake: make(chan struct{}, 1), end: make(chan struct{})}
+}
+
+// add appends a frame, which has a correlation of its own if there is a call. If there
+// is no room it returns a channel that is closed when there is.
+func (c *conn) add(k *call, typ Type, flags uint8, id uint64, body [][]byte) (full <-chan struct{}, err error) {
+	size := length(body)
+	if size > MaxBody {
+		return nil, ErrTooLarge
+	}
+	limit := c.limit
+	if flags&flagAnswer != 0 {
+		limit = maxAnswers
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.err != nil:
+		return nil, notSent(c.err)
+	case len(c.frames) > 0 && len(c.frames)+headerBytes+size > limit:
+		if c.room == nil {
+			c.room = make(chan struct{})
+		}
+		return c.room, nil
+	}
+	if k != nil {
+		c.last++
+		id = c.last
+		k.id, k.start = id, c.taken+uint64(len(c.frames))
+		c.calls[id] = k
+	}
+	if len(c.frames) == 0 {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+	c.frames = appendFrame(c.frames, typ, flags, id, body...)
+	return nil, nil
+}
+
+// put is add that waits for room until ctx ends.
+func (c *conn) put(ctx context.Context, k *call, typ Type, body [][]byte) error {
+	for {
+		full, err := c.add(k, typ, 0, 0, body)
+		if full == nil {
+			return err
+		}
+		select {
+		case <-full:
+		case <-c.end:
+		case <-ctx.Done():
+			return overloaded(ctx)
+		}
+	}
+}
+
+// take returns all frames that are there, and uses the buffer for those to come.
+func (c *conn) take(buf []byte) []byte {
+	if cap(buf) > keepBytes {
+		buf = nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	frames := c.frames
+	c.frames = buf[:0]
+	c.taken += uint64(len(frames))
+	if c.room != nil {
+		close(c.room)
+		c.room = nil
+	}
+	return frames
+}
+
+// run writes and reads until the connection breaks, and returns why. It gives each
+// frame that is not an answer to handle, in order. One side pings.
+func (c *conn) run(nc net.Conn, pings bool, handle func(frame)) error {
+	c.mu.Lock()
+	c.nc = nc
+	ended := c.err != nil
+	c.mu.Unlock()
+	if ended {
+		_ = nc.Close() // nobody used it yet
+		return c.err
+	}
+	var writing sync.WaitGroup
+	writing.Go(func() { c.stop(c.write(nc, pings)) })
+	c.stop(c.read(nc, handle))
+	writing.Wait()
+	return c.err
+}
+
+func (c *conn) write(nc net.Conn, pings bool) error {
+	var ping <-chan time.Time
+	if pings {
+		ticker := time.NewTicker(pingEvery)
+		defer ticker.Stop()
+		ping = ticker.C
+	}
+	var buf []byte
+	for {
+		select {
+		case <-c.wake:
+		case <-ping:
+			// The answer is that the type is not known. If there is no room, others
+			// ask.
+			_, _ = c.add(nil, typePing, 0, pingID, nil)
+		case <-c.end:
+			return c.err
+		}
+		for buf = c.take(buf); len(buf) > 0; buf = c.take(buf) {
+			if err := nc.SetWriteDeadline(time.Now().Add(silence)); err != nil {
+				return err
+			}
+			if _, err := nc.Write(buf); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (c *conn) read(nc net.Conn, handle func(frame)) error {
+	r := newReader(&listening{nc: nc}, MaxBody, readBytes)
+	for {
+		f, err := r.next()
+		switch {
+		case err != nil:
+			return err
+		case f.flags&flagAnswer != 0:
+			c.answered(f)
+		default:
+			handle(f)
+		}
+	}
+}
+
+// listening reads as long as something comes.
+type listening struct {
+	nc   net.Conn
+	last time.Time // when the deadline was set
+}
+
+// Read implements io.Reader.
+func (l *listening) Read(b []byte) (int, error) {
+	// The deadline need not be exact, and costs more than the clock.
+	if now := time.Now(); now.Sub(l.last) > time.Second {
+		if err := l.nc.SetReadDeadline(now.Add(silence)); err != nil {
+			return 0, err
+		}
+		l.last = now
+	}
+	return l.nc.Read(b)
+}
+
+// stop ends the connection and its calls, for the first reason that is given.
+func (c *conn) stop(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	close(c.end)
+	for id, k := range c.calls {
+		k.err = broken(err)
+		if k.start >= c.taken {
+			k.err = notSent(err)
+		}
+		delete(c.calls, id)
+		k.done <- struct{}{}
+	}
+	c.frames = nil
+	if c.nc != nil {
+		_ = bare(c.nc).Close() // it is given up either way
+	}
+}
+
+// bare returns the connection below TLS. To close that does not wait until a peer that
+// takes nothing was told.
+func bare(nc net.Conn) net.Conn {
+	if t, ok := nc.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return nc
+}
+
+func (c *conn) stopped() bool {
+	select {
+	case <-c.end:
+		return true
+	default:
+		return false
+	}
+}

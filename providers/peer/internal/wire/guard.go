@@ -1,0 +1,112 @@
+package wire
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+)
+
+// A guard secures connections. The nil guard leaves them as they are.
+type guard struct {
+	trust func() *trust
+	names []string
+}
+
+// allows returns an error if connections with an address must not be plaintext.
+func (g *guard) allows(addr string) error {
+	if g != nil {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return err
+	}
+	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("%w, which %s is not", ErrInsecure, host)
+}
+
+func (g *guard) client(nc net.Conn) (net.Conn, error) {
+	if g == nil {
+		return nc, nil
+	}
+	c := tls.Client(nc, g.config(x509.ExtKeyUsageServerAuth))
+	return c, c.Handshake()
+}
+
+func (g *guard) server(nc net.Conn) (net.Conn, error) {
+	if g == nil {
+		return nc, nil
+	}
+	c := tls.Server(nc, g.config(x509.ExtKeyUsageClientAuth))
+	return c, c.Handshake()
+}
+
+// config returns the configuration of one connection. Peers are known by their
+// addresses, which change, so their certificates are verified by who signed them and
+// by the list of names.
+func (g *guard) config(peerIs x509.ExtKeyUsage) *tls.Config {
+	t := g.trust()
+	return &tls.Config{
+		MinVersion:             tls.VersionTLS13,
+		Certificates:           []tls.Certificate{t.own},
+		ClientAuth:             tls.RequireAnyClientCert,
+		InsecureSkipVerify:     true, // VerifyConnection verifies, for both sides alike
+		SessionTicketsDisabled: true,
+		VerifyConnection: func(state tls.ConnectionState) error {
+			return g.verify(state.PeerCertificates, t.roots, peerIs)
+		},
+	}
+}
+
+func (g *guard) verify(chain []*x509.Certificate, roots *x509.CertPool, usage x509.ExtKeyUsage) error {
+	if len(chain) == 0 {
+		return fmt.Errorf("%w: the other side has no certificate", ErrUntrusted)
+	}
+	opts := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{usage}}
+	for _, c := range chain[1:] {
+		opts.Intermediates.AddCert(c)
+	}
+	if _, err := chain[0].Verify(opts); err != nil {
+		return fmt.Errorf("%w: the other side has another secret or CA: %w", ErrUntrusted, err)
+	}
+	if len(g.names) > 0 && !slices.ContainsFunc(g.names, func(name string) bool { return named(chain[0], name) }) {
+		return fmt.Errorf("%w: the certificate of the other side has none of the expected names", ErrUntrusted)
+	}
+	return nil
+}
+
+func named(c *x509.Certificate, name string) bool {
+	for _, u := range c.URIs {
+		if u.String() == name {
+			return true
+		}
+	}
+	return c.VerifyHostname(name) == nil
+}
+
+// explain says what an error of the first words on a connection means.
+func explain(err error) error {
+	var remote *net.OpError
+	var plain tls.RecordHeaderError
+	switch {
+	case errors.As(err, &remote) && remote.Op == "remote error":
+		return fmt.Errorf("%w: the other side did not accept this one's certificate: has it another secret, CA or list of names? (%w)", ErrUntrusted, err)
+	case errors.As(err, &plain):
+		return fmt.Errorf("%w: the other side does not speak TLS", ErrUntrusted)
+	case errors.Is(err, errProtocol):
+		return fmt.Errorf("%w: does only one side use TLS?", err)
+	case hungUp(err):
+		return fmt.Errorf("the other side hung up, and may say why in its log: %w", err)
+	}
+	return err
+}
+
+func hungUp(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) }
