@@ -1,0 +1,301 @@
+package node
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/wire"
+)
+
+var (
+	errNoPartition = errors.New("there is no such partition")
+	errMalformed   = errors.New("malformed message")
+	errNoMember    = errors.New("this process is not a member of a cluster at the moment")
+)
+
+// retryAfter is how long an operation waits for news when the member that it went to
+// could not serve it.
+const retryAfter = 10 * time.Millisecond
+
+// patience bounds operations whose caller gave no bound.
+const patience = 10 * time.Second
+
+// A waiter gets the answer to a request: a goroutine of this process, or a peer.
+type waiter struct {
+	local  chan part.Result
+	remote wire.Responder
+}
+
+func (w waiter) answer(r *part.Result) {
+	if w.local != nil {
+		w.local <- *r // it has room for one
+		return
+	}
+	reply(w.remote, r)
+}
+
+// Do executes a request on the primary of its partition, wherever that is, once. The
+// request's TTL is set from its Until. It tries until that succeeds or ctx ends. The errors match driver.ErrUnavailable if
+// nothing was applied, driver.ErrIndeterminate if that is not known, and driver.ErrFull.
+func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.Result, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		limited, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		ctx = limited
+	}
+	if req.Kind != part.Get {
+		req.Op = part.OpID{Client: n.client, Seq: n.ops.Add(1)}
+	}
+	reads := req.Kind == part.Get
+	unsure := false // an attempt may have been applied
+	var last error
+	for {
+		if err := ctx.Err(); err != nil {
+			return part.Result{}, ended(unsure && !reads, err, last)
+		}
+		if req.Until != 0 {
+			if req.TTL = time.Until(time.UnixMicro(req.Until)); req.TTL == 0 {
+				req.TTL = -1
+			}
+		}
+		l, changed := n.now()
+		err := errNoMember
+		if l != nil {
+			var res part.Result
+			res, err = l.ask(ctx, partition, req)
+			switch {
+			case err == nil:
+				switch res.Status {
+				case part.OK, part.NotSwapped:
+					return res, nil
+				case part.NoSpace:
+					return res, fmt.Errorf("%w: raise maxBytes, or let the cache evict", driver.ErrFull)
+				case part.NoProcessor:
+					return res, fmt.Errorf("%w: the primary does not know the processor", errors.ErrUnsupported)
+				case part.Unknown:
+					unsure = true
+				}
+				err = errors.New("the partition is not served at the moment")
+			case !errors.Is(err, wire.ErrNotSent):
+				unsure = true
+			}
+		}
+		last = err
+		await(ctx, changed)
+	}
+}
+
+// ended is the error of an operation whose context ended.
+func ended(unsure bool, err, last error) error {
+	kind := driver.ErrUnavailable
+	if unsure {
+		kind = driver.ErrIndeterminate
+	}
+	if last == nil {
+		return fmt.Errorf("%w: %w", kind, err)
+	}
+	return fmt.Errorf("%w: %w: %w", kind, last, err)
+}
+
+// await waits for a change of the configuration, but not for long.
+func await(ctx context.Context, changed <-chan struct{}) {
+	timer := time.NewTimer(retryAfter)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// Get reads a key: here if that is possible, which costs next to nothing, and else like
+// Do.
+func (n *Node) Get(ctx context.Context, partition int, cache, key string) (part.Found, error) {
+	if l, _ := n.now(); l != nil {
+		if found, ok := l.slots[partition].get(cache, key, n.opts.LocalReads); ok {
+			return found, nil
+		}
+	}
+	res, err := n.Do(ctx, partition, &part.Request{Kind: part.Get, Cache: cache, Key: key})
+	return res.Present, err
+}
+
+// get reads a key in this process, if it may.
+func (s *slot) get(cache, key string, local bool) (part.Found, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	now := s.now()
+	found, status := s.replica.Get(now, cache, key)
+	if status == part.NotPrimary && local {
+		found, status = s.replica.Peek(now, cache, key)
+	}
+	return found, status == part.OK
+}
+
+// ask sends a request to the primary once. An error that matches wire.ErrNotSent means
+// that it was certainly not executed.
+func (l *life) ask(ctx context.Context, partition int, req *part.Request) (part.Result, error) {
+	c := l.config.Load()
+	if c == nil {
+		return part.Result{}, fmt.Errorf("%w: %w", wire.ErrNotSent, errNoMember)
+	}
+	primary := c.Partitions[partition].Primary
+	if primary == l.self.ID {
+		return l.slots[partition].ask(ctx, req)
+	}
+	deadline, _ := ctx.Deadline() // Do has made sure that there is one
+	body := appendRequest(make([]byte, 0, 96+len(req.Cache)+len(req.Key)+len(req.Record)+len(req.Args)), partition, req, time.Until(deadline))
+	answer, err := l.peer(primary, "").Call(ctx, wire.Data, typeOperation, body)
+	if err != nil {
+		return part.Result{}, err
+	}
+	return parseResult(answer)
+}
+
+// ask executes a request in this process.
+func (s *slot) ask(ctx context.Context, req *part.Request) (part.Result, error) {
+	deadline, _ := ctx.Deadline()
+	answer := make(chan part.Result, 1)
+	copied := *req // an attempt that is given up may still be with the replica
+	s.submit(&copied, s.l.since(deadline), waiter{local: answer})
+	select {
+	case res := <-answer:
+		return res, nil
+	case <-ctx.Done():
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		// The replica knows the deadline, too, and says what became of it.
+		timer := time.NewTimer(2 * partTick)
+		defer timer.Stop()
+		select {
+		case res := <-answer:
+			return res, nil
+		case <-timer.C:
+		}
+	}
+	return part.Result{}, ctx.Err()
+}
+
+// submit gives the replica a request that waiter gets the answer to.
+func (s *slot) submit(req *part.Request, expires int64, w waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tag++
+	req.Tag, req.Expires = s.tag, expires
+	s.waiting[s.tag] = w
+	now := s.now()
+	s.replica.Do(now, req, &s.fx)
+	s.replica.Flush(now, &s.fx)
+	s.finish()
+}
+
+func (l *life) takeOperation(from *wire.Hello, body []byte, r wire.Responder) {
+	partition, req, left, err := parseRequest(body)
+	if err == nil && partition >= len(l.slots) {
+		err = errNoPartition
+	}
+	if err != nil {
+		l.n.opts.Logger.Warn("peer: a request cannot be read", "from", from.Addr, "err", err)
+		reply(r, &part.Result{Status: part.NotPrimary})
+		return
+	}
+	s := &l.slots[partition]
+	if req.Kind == part.Get {
+		if found, ok := s.get(req.Cache, req.Key, false); ok {
+			reply(r, &part.Result{Present: found})
+			return
+		}
+	}
+	s.submit(req, l.mono()+int64(left), waiter{remote: r})
+}
+
+func reply(r wire.Responder, res *part.Result) {
+	// The record is longer than a message can be only if it was when it was put.
+	_ = r.Reply(appendResult(make([]byte, 0, 64+len(res.Present.Record)+len(res.Output)), res))
+}
+
+// A request on the wire: partition, kind, operation, token, ttl, the time that is left,
+// cache, key, record, processor, arguments. Lengths and numbers are varints; a record's
+// length is one more than it is, and zero for none.
+func appendRequest(b []byte, partition int, req *part.Request, left time.Duration) []byte {
+	b = binary.AppendUvarint(b, uint64(partition))
+	b = append(b, byte(req.Kind))
+	b = binary.AppendUvarint(b, req.Op.Client)
+	b = binary.AppendUvarint(b, req.Op.Seq)
+	b = binary.AppendUvarint(b, uint64(req.Token))
+	b = binary.AppendVarint(b, int64(req.TTL))
+	b = binary.AppendVarint(b, req.Until)
+	b = binary.AppendUvarint(b, uint64(max(0, left)))
+	b = appendText(b, req.Cache)
+	b = appendText(b, req.Key)
+	b = appendRecord(b, req.Record)
+	b = appendText(b, req.Processor)
+	return appendRecord(b, req.Args)
+}
+
+func parseRequest(b []byte) (partition int, req *part.Request, left time.Duration, err error) {
+	p := parser{b: b}
+	partition = int(p.uint(1 << 20))
+	req = &part.Request{Kind: part.Kind(p.byte()), Op: part.OpID{Client: p.uint(1<<64 - 1), Seq: p.uint(1<<64 - 1)},
+		Token: part.Version(p.uint(1<<64 - 1)), TTL: time.Duration(p.int()), Until: p.int()}
+	left = time.Duration(p.uint(1<<63 - 1))
+	req.Cache, req.Key = p.text(), p.text()
+	req.Record = p.record()
+	req.Processor, req.Args = p.text(), p.record()
+	if p.bad || req.Kind > part.Process {
+		return 0, nil, 0, errMalformed
+	}
+	return partition, req, min(left, time.Hour), nil
+}
+
+const (
+	flagFound = 1 << iota
+	flagRepeated
+)
+
+func appendResult(b []byte, r *part.Result) []byte {
+	flags := byte(0)
+	if r.Present.OK {
+		flags |= flagFound
+	}
+	if r.Repeated {
+		flags |= flagRepeated
+	}
+	b = append(b, byte(r.Status), flags)
+	if r.Present.OK {
+		b = binary.AppendUvarint(b, uint64(r.Present.Version))
+		b = binary.AppendVarint(b, int64(r.Present.Left))
+		b = binary.AppendVarint(b, r.Present.Until)
+		b = appendRecord(b, r.Present.Record)
+	}
+	b = binary.AppendUvarint(b, uint64(r.Version))
+	b = binary.AppendUvarint(b, uint64(r.Copies))
+	b = appendRecord(b, r.Output)
+	b = binary.AppendUvarint(b, r.Epoch.Term)
+	return binary.AppendUvarint(b, r.Epoch.Version)
+}
+
+// parseResult reads a result, whose record is a part of b.
+func parseResult(b []byte) (part.Result, error) {
+	p := parser{b: b}
+	r := part.Result{Status: part.Status(p.byte())}
+	flags := p.byte()
+	r.Repeated = flags&flagRepeated != 0
+	if flags&flagFound != 0 {
+		r.Present = part.Found{OK: true, Version: part.Version(p.uint(1<<64 - 1)), Left: time.Duration(p.int()), Until: p.int(), Record: p.alias()}
+	}
+	r.Version = part.Version(p.uint(1<<64 - 1))
+	r.Copies = int(p.uint(1 << 20))
+	r.Output = p.record()
+	r.Epoch = topology.Stamp{Term: p.uint(1<<64 - 1), Version: p.uint(1<<64 - 1)}
+	if p.bad || r.Status >= part.Wait {
+		return part.Result{}, errMalformed
+	}
+	return r, nil
+}
