@@ -36,8 +36,7 @@ var writePaths = []writePath{
 		c.swapUntil(key, c.item(key).Token, "one", d)
 	}},
 	{"swap of a record that expires before", need{}, func(c client, key string, d time.Time) {
-		c.putUntil(key, "older", in(800*time.Millisecond))
-		c.swapUntil(key, c.item(key).Token, "one", d)
+		c.swapUntil(key, c.short(key, 800*time.Millisecond).Token, "one", d)
 	}},
 	{"swap of a record that expires later", need{}, func(c client, key string, d time.Time) {
 		c.putUntil(key, "older", in(time.Hour))
@@ -58,9 +57,14 @@ var writePaths = []writePath{
 		c.exchange(key, "one", d)
 	}},
 	{"touch", needing(driver.FeatureTouch), func(c client, key string, d time.Time) {
-		c.putUntil(key, "one", in(time.Hour))
-		c.touch(key, in(100*time.Millisecond))
-		c.touch(key, d)
+		for range patience {
+			c.putUntil(key, "one", in(time.Hour))
+			token := c.item(key).Token
+			c.touchIf(key, token, in(100*time.Millisecond))
+			if c.touchIf(key, token, d) {
+				break
+			}
+		}
 	}},
 }
 
