@@ -10,4 +10,5 @@ import (
 	_ "github.com/keepsake-cache/keepsake/providers/hazelcast" // hazelcast
 	_ "github.com/keepsake-cache/keepsake/providers/memcached" // memcached
 	_ "github.com/keepsake-cache/keepsake/providers/memory"    // memory
+	_ "github.com/keepsake-cache/keepsake/providers/peer"      // peer
 )

@@ -1,0 +1,33 @@
+// Package peer keeps caches in the processes themselves: each is a member of a grid and
+// holds a part of the records, and copies of others' parts. There is no other software,
+// and two members are enough.
+//
+// # What it promises
+//
+// A write is acknowledged when its primary and all its replicas that are in sync have it,
+// never because a timer ran out. So whatever was acknowledged survives the loss of as
+// many members at once as there are replicas, and the loss of any number one after the
+// other, if there is time between them to make new copies: Provider.Safe says when. A
+// process that is closed hands its records over before it ends.
+//
+// Operations on one key are linearizable as long as the network does not split, also
+// while members fail, pause, join and leave. The exception is a provider with LocalReads.
+// When the network splits, both sides go on unless OnSplit is Consistency; when they meet
+// again they merge, the later write of a key wins, and what was deleted stays deleted.
+//
+// Records are in memory only. When the last member ends they are gone.
+//
+// # How it works
+//
+// Keys belong to 271 partitions. Each has a primary, which executes the operations in
+// order and sends the outcome to the replicas: primary/backup replication in the manner
+// of PacificA (Lin et al., 2008). The oldest member decides who is primary of what, under
+// configurations that are numbered; leases make sure that a member which was replaced
+// does not serve. Gossip finds members and suspects failures, and decides nothing.
+//
+// # Ports and trust
+//
+// A member listens on one port, for everything. Connections are TLS 1.3, and both sides
+// prove that they know Options.Security.Secret, or have a certificate of the same
+// authority. Whoever does can read and write everything.
+package peer
