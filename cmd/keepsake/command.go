@@ -14,6 +14,7 @@ type commands struct {
 	Check       checkCommand       `cmd:"" help:"Print what configuration files mean, defaults included, or what is wrong with them."`
 	Schema      schemaCommand      `cmd:"" help:"Print a schema of the configuration file, for editors."`
 	Conformance conformanceCommand `cmd:"" help:"Run the conformance suite on the provider that a configuration file chooses."`
+	Peer        peerCommand        `cmd:"" help:"Keep records for the other members of a grid, without an application."`
 }
 
 // streams are where a command writes: results and problems.
