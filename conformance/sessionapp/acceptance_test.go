@@ -45,6 +45,7 @@ func TestAcceptance(t *testing.T) {
 	}{
 		{"memory", memoryFleet},
 		{"memcached", memcachedFleet},
+		{"peer", peerFleet},
 		{"hazelcast", hazelcastFleet},
 	} {
 		t.Run(provider.name, func(t *testing.T) {

@@ -81,6 +81,19 @@ func memcachedFleet(t *testing.T) *fleet {
 	return f
 }
 
+// peerFleet is two servers that keep the sessions themselves. There is no backend that
+// could be in trouble but they.
+func peerFleet(t *testing.T) *fleet {
+	var addrs []string
+	for range 3 {
+		addr, err := servers.FreeAddr()
+		must(t, err)
+		addrs = append(addrs, addr)
+	}
+	all := "[" + strings.Join(addrs, ", ") + "]"
+	return processFleet(t, "peer", "listen: "+all, "join: "+all, "secret: known to both servers")
+}
+
 func hazelcastFleet(t *testing.T) *fleet {
 	config := filepath.Join(t.TempDir(), "hazelcast-member.xml")
 	must(t, os.WriteFile(config, []byte(hazelcast.MemberConfig), 0o600))
@@ -118,7 +131,7 @@ func must(t *testing.T, err error) {
 }
 
 // processFleet starts two server processes on a provider.
-func processFleet(t *testing.T, provider, property string) *fleet {
+func processFleet(t *testing.T, provider string, properties ...string) *fleet {
 	binary := filepath.Join(t.TempDir(), "sessionapp")
 	build := []string{"build", "-o", binary}
 	if raceEnabled {
@@ -128,7 +141,7 @@ func processFleet(t *testing.T, provider, property string) *fleet {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	config := filepath.Join(t.TempDir(), "sessions.yaml")
-	must(t, os.WriteFile(config, fmt.Appendf(nil, "cacheManager:\n  provider: %s\n  properties:\n    %s\n", provider, property), 0o600))
+	must(t, os.WriteFile(config, fmt.Appendf(nil, "cacheManager:\n  provider: %s\n  properties:\n    %s\n", provider, strings.Join(properties, "\n    ")), 0o600))
 	f := &fleet{}
 	f.urls[0], f.killA = startServer(t, binary, "A", "127.0.0.1:0", config)
 	f.urls[1], _ = startServer(t, binary, "B", "127.0.0.1:0", config)

@@ -62,6 +62,13 @@ func run(ctx context.Context, listen, name, config string) error {
 	if err != nil {
 		return err
 	}
+	caches, err := system.CacheManager("")
+	if err != nil {
+		return err
+	}
+	if err := caches.AwaitSafe(starting); err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
