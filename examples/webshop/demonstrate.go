@@ -18,7 +18,7 @@ import (
 //go:embed *.yaml *.xml
 var configs embed.FS
 
-const defaultConfig = "memcached.yaml"
+const defaultConfig = "peer.yaml"
 
 // demonstrate runs the provider's server if it is missing, two shop servers and the
 // balancer, until ctx ends.

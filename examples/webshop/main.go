@@ -4,8 +4,8 @@
 //	webshop [-config FILE] [-listen ADDR]              a balancer and two servers
 //	webshop serve -listen ADDR -name NAME -config FILE one server alone
 //
-// Without -config, the carts are kept in a memcached, which is started if there is
-// none. Beside this file lie configurations for other providers.
+// Without -config, the servers keep the carts themselves, and copies of each other's.
+// Beside this file lie configurations for other providers.
 package main
 
 import (
@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	flags := flag.NewFlagSet("webshop", flag.ExitOnError)
 	listen := flags.String("listen", "127.0.0.1:8080", "`address` of the balancer")
-	config := flags.String("config", "", "configuration `file`, XML or YAML; memcached.yaml beside the source if none is given")
+	config := flags.String("config", "", "configuration `file`, XML or YAML; peer.yaml beside the source if none is given")
 	_ = flags.Parse(args) // ExitOnError
 	return demonstrate(ctx, os.Stdout, *listen, *config)
 }

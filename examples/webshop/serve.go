@@ -44,6 +44,9 @@ func serve(ctx context.Context, listen, name, config string) error {
 	if err != nil {
 		return err
 	}
+	if err := caches.AwaitSafe(starting); err != nil {
+		return err
+	}
 	fmt.Printf("server %s listens on %s\n", name, l.Addr())
 	shop := newShop(name, caches.Provider())
 	server := &http.Server{Handler: sessions.Handler(shop), ReadHeaderTimeout: 10 * time.Second}

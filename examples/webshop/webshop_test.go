@@ -135,8 +135,9 @@ func TestTheCartOutlivesTheServer(t *testing.T) {
 		members int
 		config  string // empty: the default
 	}{
-		{"memcached", 1, ""},
-		{"memcached", 1, "memcached.xml"},
+		{"peer", 3, ""},
+		{"peer", 3, "peer.xml"},
+		{"memcached", 1, "memcached.yaml"},
 		{"hazelcast", 2, "hazelcast.yaml"},
 	} {
 		t.Run(provider.name+provider.config, func(t *testing.T) {
