@@ -22,7 +22,7 @@ func (r *Replica) Configure(now Now, c *topology.Config, fx *Effects) {
 	}
 	r.term = c.Stamp.Term
 	r.promised = max(r.promised, r.term)
-	r.frozen = c.Merging != 0
+	r.frozen, r.lost = c.Merging != 0, p.Lost != topology.Stamp{}
 	r.fences = slices.DeleteFunc(r.fences, func(f fence) bool { return !c.Stamp.Less(f.until) || !p.Holds(f.by) })
 	if p.Epoch != r.epoch || p.Reign != r.reign || p.Primary != r.primary {
 		newReign := p.Reign != r.reign || p.Primary != r.primary

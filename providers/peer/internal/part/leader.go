@@ -217,7 +217,8 @@ func (r *Replica) complete(seq uint64, fx *Effects) (runnable []*Request) {
 		}
 	}
 	r.exhume(it)
-	if seq > l.rolled && it.Kind != ItemTouch {
+	nothing := it.Kind == ItemDelete && w.old == nil
+	if seq > l.rolled && it.Kind != ItemTouch && !nothing {
 		fx.Events = append(fx.Events, Event{Kind: it.Kind, Cause: it.Cause, Cache: it.Cache, Key: it.Key,
 			Record: it.Record, Old: w.old, Version: it.Version, Seq: seq})
 	}

@@ -326,3 +326,26 @@ func TestCommitNeedsLease(t *testing.T) {
 		}
 	}
 }
+
+// In a partition that was lost, what a caller was told to be deleted stays so when a member
+// that was left behind brings it.
+func TestAbsentKeyOfLostPartitionStaysDeleted(t *testing.T) {
+	behind, alone := newLabOf(t, 1, part.Options{}), newLabOf(t, 2, part.Options{})
+	behind.put(1, "deleted", "record", 0)
+	behind.put(1, "kept", "record", 0)
+	alone.mono = behind.mono + int64(time.Second)
+	alone.change(func(p *topology.Partition) { p.Lost = p.Epoch })
+	if res := alone.do(2, part.Request{Kind: part.Delete, Cache: "cache", Key: "deleted"}); res.Status != part.OK || res.Present.OK {
+		t.Fatalf("%+v", res)
+	}
+	if len(alone.events) > 0 {
+		t.Errorf("there are events of it: %+v", alone.events)
+	}
+	give(behind, 1, alone, 2, part.Version(0))
+	if got := alone.get(2, "deleted"); got != "" {
+		t.Errorf("what was deleted is %q", got)
+	}
+	if got := alone.get(2, "kept"); got != "record" {
+		t.Errorf("what was not deleted is %q", got)
+	}
+}

@@ -29,6 +29,7 @@ type Replica struct {
 	inSync   []topology.ID
 	learner  topology.ID
 	frozen   bool
+	lost     bool // somebody who was left behind may bring more records
 	fences   []fence
 
 	lead   *leader   // of a primary

@@ -207,8 +207,10 @@ func (r *Replica) put(now Now, req *Request, e *entry, record []byte, ttl time.D
 	r.write(now, it, req, res)
 }
 
+// erase deletes a record. Where records may come back, from a member that was left behind,
+// what is absent leaves a tombstone, too: it stays deleted.
 func (r *Replica) erase(now Now, req *Request, was Found, res Result, fx *Effects) {
-	if !was.OK {
+	if !was.OK && !r.lost {
 		r.decline(req, res, fx)
 		return
 	}
