@@ -55,7 +55,11 @@ func TestSessionsAreLocal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer caches.Close(context.Background())
+	t.Cleanup(func() {
+		if err := caches.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 	m, err := httpsession.New(context.Background(), caches, httpsession.Options{})
 	if err != nil {
 		t.Fatal(err)
