@@ -11,8 +11,7 @@ FUZZTIME      := 30s
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: ## run the web shop on two servers; installs memcached if it is missing
-	@internal/servers/install memcached
+demo: ## run the web shop on two servers that keep the carts themselves
 	go run ./examples/webshop
 
 servers: ## install the servers that the tests use, where they are missing
