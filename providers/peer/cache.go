@@ -119,6 +119,38 @@ func (c *cache) Touch(ctx context.Context, key string, token driver.Token, deadl
 	return err == nil && res.Status == part.OK, err
 }
 
+// GetBatch implements driver.BatchGetter.
+func (c *cache) GetBatch(ctx context.Context, keys []string) ([]driver.Item, error) {
+	reqs := make([]part.Request, len(keys))
+	for i, key := range keys {
+		reqs[i] = part.Request{Kind: part.Get, Cache: c.name, Key: key}
+	}
+	results, errs := c.p.node.DoAll(ctx, reqs)
+	items := make([]driver.Item, 0, len(keys))
+	for i, key := range keys {
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+		if item, ok := itemOf(key, results[i].Present); ok {
+			items = append(items, item)
+		}
+	}
+	return items, nil
+}
+
+// PutBatch implements driver.BatchPutter.
+func (c *cache) PutBatch(ctx context.Context, entries []driver.Entry) []error {
+	reqs := make([]part.Request, len(entries))
+	for i, e := range entries {
+		reqs[i] = part.Request{Kind: part.Put, Cache: c.name, Key: e.Key, Record: e.Record, Until: untilOf(e.Deadline)}
+	}
+	_, errs := c.p.node.DoAll(ctx, reqs)
+	if slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
+		return errs
+	}
+	return nil
+}
+
 // pageSize is how many records a scan asks for at once.
 const pageSize = 512
 

@@ -213,7 +213,21 @@ func (l *life) adopt(c *topology.Config) {
 	}
 	l.subs.retain(c)
 	l.subscribeTo(old, c)
+	l.dismiss(old, c)
 	l.n.announce()
+}
+
+// dismiss breaks the connections to those who are members no more, so that calls that wait
+// for their answers go to their successors.
+func (l *life) dismiss(old, c *topology.Config) {
+	if old == nil {
+		return
+	}
+	for i := range old.Members {
+		if id := old.Members[i].ID; !c.Has(id) {
+			l.wire.Forget(id)
+		}
+	}
 }
 
 // renewLeases tells each partition until when it may serve.

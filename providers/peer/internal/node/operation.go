@@ -17,6 +17,7 @@ var (
 	errNoPartition = errors.New("there is no such partition")
 	errMalformed   = errors.New("malformed message")
 	errNoMember    = errors.New("this process is not a member of a cluster at the moment")
+	errNotServed   = errors.New("the partition is not served at the moment")
 )
 
 // retryAfter is how long an operation waits for news when the member that it went to
@@ -30,58 +31,47 @@ const patience = 10 * time.Second
 type waiter struct {
 	local  chan part.Result
 	remote wire.Responder
+	batch  *batch
+	index  int // in batch
 }
 
 func (w waiter) answer(r *part.Result) {
-	if w.local != nil {
+	switch {
+	case w.local != nil:
 		w.local <- *r // it has room for one
-		return
+	case w.batch != nil:
+		w.batch.add(w.index, r)
+	default:
+		reply(w.remote, r)
 	}
-	reply(w.remote, r)
 }
 
 // Do executes a request on the primary of its partition, wherever that is, once. The
 // request's TTL is set from its Until. It tries until that succeeds or ctx ends. The errors match driver.ErrUnavailable if
 // nothing was applied, driver.ErrIndeterminate if that is not known, and driver.ErrFull.
 func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.Result, error) {
-	if _, ok := ctx.Deadline(); !ok {
-		limited, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		ctx = limited
-	}
-	if req.Kind != part.Get {
-		req.Op = part.OpID{Client: n.client, Seq: n.ops.Add(1)}
-	}
+	ctx, cancel := limit(ctx)
+	defer cancel()
+	unsure := req.Op != part.OpID{} // an attempt may have been applied
+	n.prepare(req)
 	reads := req.Kind == part.Get
-	unsure := false // an attempt may have been applied
 	var last error
 	for {
 		if err := ctx.Err(); err != nil {
 			return part.Result{}, ended(unsure && !reads, err, last)
 		}
-		if req.Until != 0 {
-			if req.TTL = time.Until(time.UnixMicro(req.Until)); req.TTL == 0 {
-				req.TTL = -1
-			}
-		}
 		l, changed := n.now()
 		err := errNoMember
 		if l != nil {
+			setTTL(req)
 			var res part.Result
 			res, err = l.ask(ctx, partition, req)
 			switch {
+			case err == nil && final(&res):
+				return res, failure(&res)
 			case err == nil:
-				switch res.Status {
-				case part.OK, part.NotSwapped:
-					return res, nil
-				case part.NoSpace:
-					return res, fmt.Errorf("%w: raise maxBytes, or let the cache evict", driver.ErrFull)
-				case part.NoProcessor:
-					return res, fmt.Errorf("%w: the primary does not know the processor", errors.ErrUnsupported)
-				case part.Unknown:
-					unsure = true
-				}
-				err = errors.New("the partition is not served at the moment")
+				unsure = unsure || res.Status == part.Unknown
+				err = errNotServed
 			case !errors.Is(err, wire.ErrNotSent):
 				unsure = true
 			}
@@ -89,6 +79,55 @@ func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.R
 		last = err
 		await(ctx, changed)
 	}
+}
+
+// limit bounds an operation whose caller did not.
+func limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, patience)
+}
+
+// prepare makes sure that a request can be sent more than once.
+func (n *Node) prepare(req *part.Request) {
+	if req.Kind != part.Get && req.Op == (part.OpID{}) {
+		req.Op = part.OpID{Client: n.client, Seq: n.ops.Add(1)}
+	}
+	setTTL(req)
+}
+
+func setTTL(req *part.Request) {
+	if req.Until == 0 {
+		return
+	}
+	if req.TTL = time.Until(time.UnixMicro(req.Until)); req.TTL == 0 {
+		req.TTL = -1
+	}
+}
+
+func (n *Node) partitionOf(req *part.Request) int {
+	return topology.PartitionOf(req.Key, n.opts.Partitions)
+}
+
+// final reports whether a request with this result needs no other attempt.
+func final(r *part.Result) bool {
+	switch r.Status {
+	case part.OK, part.NotSwapped, part.NoSpace, part.NoProcessor:
+		return true
+	}
+	return false
+}
+
+// failure returns the error of a final result, if it is one.
+func failure(r *part.Result) error {
+	switch r.Status {
+	case part.NoSpace:
+		return fmt.Errorf("%w: raise maxBytes, or let the cache evict", driver.ErrFull)
+	case part.NoProcessor:
+		return fmt.Errorf("%w: the primary does not know the processor", errors.ErrUnsupported)
+	}
+	return nil
 }
 
 // ended is the error of an operation whose context ended.

@@ -12,6 +12,7 @@ const (
 	typeView wire.Type = iota + 1
 	typePart
 	typeOperation
+	typeBatch
 	typeScan
 	typeSubscribe
 	typeEvents
@@ -21,6 +22,7 @@ func (l *life) handle() {
 	l.wire.Handle(typeView, l.takeView)
 	l.wire.Handle(typePart, l.takePart)
 	l.wire.Handle(typeOperation, l.takeOperation)
+	l.wire.Handle(typeBatch, l.takeBatch)
 	l.wire.Handle(typeScan, l.takeScan)
 	l.wire.Handle(typeSubscribe, l.takeSubscribe)
 	l.wire.Handle(typeEvents, l.takeEvents)

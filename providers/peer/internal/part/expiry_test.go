@@ -139,3 +139,20 @@ func TestPlannedChangeKeepsDeadlines(t *testing.T) {
 		t.Errorf("back: left %v, status %d", f.Left, status)
 	}
 }
+
+// The time that a request waits counts as part of the record's life.
+func TestWaitingShortensTheLife(t *testing.T) {
+	l := pair(t, part.Options{})
+	l.put(1, "key", "old", 0)
+	l.begin(1, part.Request{Kind: part.Put, Cache: "cache", Key: "key", Record: []byte("newer")})
+	tag := l.begin(1, part.Request{Kind: part.Exchange, Cache: "cache", Key: "key", Record: []byte("newest"), TTL: time.Minute})
+	l.mono += int64(500 * time.Millisecond) // nothing is acknowledged so far
+	l.deliver()
+	if !l.answered(tag) {
+		t.Fatal("the request that waited is not answered")
+	}
+	found, status := l.replicas[1].Get(l.now(), "cache", "key")
+	if status != part.OK || found.Left != 59500*time.Millisecond {
+		t.Errorf("status %d, %v are left", status, found.Left)
+	}
+}

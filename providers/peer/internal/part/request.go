@@ -33,6 +33,19 @@ type Request struct {
 	Expires int64
 	// Tag comes back in the reply.
 	Tag uint64
+
+	arrived int64 // monotonic time
+}
+
+// ttl returns what is left of TTL after the request has waited.
+func (req *Request) ttl(now Now) time.Duration {
+	if req.TTL <= 0 {
+		return req.TTL
+	}
+	if left := req.TTL - time.Duration(now.Mono-req.arrived); left > 0 {
+		return left
+	}
+	return -1
 }
 
 // Kind is what a request does.

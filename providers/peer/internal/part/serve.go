@@ -12,7 +12,10 @@ import (
 // Do executes a request, now or when it can be. Flush must follow, once for any number
 // of requests. Every request is answered once, at the first tick after Expires at the
 // latest.
-func (r *Replica) Do(now Now, req *Request, fx *Effects) { r.run(now, req, fx) }
+func (r *Replica) Do(now Now, req *Request, fx *Effects) {
+	req.arrived = now.Mono
+	r.run(now, req, fx)
+}
 
 // Flush sends the writes that Do left, and answers those that are committed.
 func (r *Replica) Flush(now Now, fx *Effects) { r.advance(now, fx) }
@@ -157,12 +160,12 @@ func (r *Replica) execute(now Now, req *Request, sp *space, e *entry, fx *Effect
 	case Get:
 		r.reply(fx, req, Result{Present: was})
 	case Put:
-		r.put(now, req, e, req.Record, req.TTL, Result{}, fx)
+		r.put(now, req, e, req.Record, req.ttl(now), Result{}, fx)
 	case Delete:
 		r.erase(now, req, was, Result{Present: was}, fx)
 	case Exchange:
 		if req.Record != nil {
-			r.put(now, req, e, req.Record, req.TTL, Result{Present: was}, fx)
+			r.put(now, req, e, req.Record, req.ttl(now), Result{Present: was}, fx)
 		} else {
 			r.erase(now, req, was, Result{Present: was}, fx)
 		}
@@ -171,7 +174,7 @@ func (r *Replica) execute(now Now, req *Request, sp *space, e *entry, fx *Effect
 		case was.Version != req.Token:
 			r.decline(req, Result{Status: NotSwapped, Present: was}, fx)
 		case req.Record != nil:
-			r.put(now, req, e, req.Record, req.TTL, Result{}, fx)
+			r.put(now, req, e, req.Record, req.ttl(now), Result{}, fx)
 		case !was.OK:
 			r.reply(fx, req, Result{}) // it never changes anything
 		default:
@@ -247,8 +250,8 @@ func (r *Replica) touch(now Now, req *Request, sp *space, e *entry, was Found, f
 		r.decline(req, Result{Status: NotSwapped, Present: was}, fx)
 		return
 	}
-	ttl := max(req.TTL, 0)
-	if req.TTL < 0 {
+	ttl := req.ttl(now)
+	if ttl < 0 {
 		ttl = 1
 	}
 	before, lag := e.deadline, e.lag

@@ -1,0 +1,383 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
+)
+
+// clients are the callers on all hosts. Each issues one operation after the other, at
+// a server of its choice; whoever it asks routes the operation to the primary, and
+// sends it again as long as it is known not to have been executed, or cannot be
+// executed twice.
+type clients struct {
+	world *world
+	ops   []*op   // in the order in which they began
+	last  []*op   // of each client
+	known []token // what was seen of each key last
+	value int
+}
+
+// A token is a version of a key and the value that goes with it.
+type token struct {
+	version part.Version
+	value   int
+}
+
+const (
+	patience = 2500 * ms // of a client with one operation
+	cache    = "c"
+)
+
+// An op is one operation, as its client sees it.
+type op struct {
+	id, client int
+	kind       part.Kind
+	key        int // of a clear: the partition
+	value      int // to be stored; 0: none
+	demand     token
+	ttl        time.Duration // of what is stored; 0: for ever
+	done       func(*op)     // is called at the end
+
+	start, end, deadline int64
+	host                 *host
+	process              int // which of the processes of the host
+
+	attempt int
+	at      *member // where the attempt is; nil: nowhere
+	maybe   bool    // an attempt may have been executed
+
+	outcome outcome
+	result  part.Result
+}
+
+type outcome int
+
+const (
+	pending outcome = iota
+	done            // result holds
+	nothing         // it was not executed
+	unknown
+)
+
+// A request is an operation on its way to a primary, and a response the way back.
+type request struct {
+	op      *op
+	attempt int
+	from    *member
+	expires int64
+}
+
+type response struct {
+	op      *op
+	attempt int
+	result  part.Result
+}
+
+func keyName(key int) string { return fmt.Sprint("key", key) }
+
+func (w *world) partition(key int) int { return key % w.scenario.Partitions }
+
+func newClients(w *world) *clients {
+	return &clients{world: w, last: make([]*op, w.scenario.Clients+1), known: make([]token, w.scenario.Keys)}
+}
+
+// begin starts a client.
+func (c *clients) begin(client int) {
+	w := c.world
+	if w.calm {
+		return
+	}
+	list := w.running()
+	if len(list) == 0 {
+		w.after(50*ms, func() { c.begin(client) })
+		return
+	}
+	o := &op{
+		id: len(c.ops) + 1, client: client, key: w.IntN(w.scenario.Keys), start: w.now, deadline: w.now + patience,
+		host: list[w.IntN(len(list))].host,
+	}
+	o.process = o.host.process
+	c.value++
+	switch x := w.IntN(100); {
+	case x < 40:
+		o.kind = part.Get
+	case x < 58:
+		o.kind, o.value = part.Put, c.value
+	case x < 68:
+		o.kind = part.Delete
+	case x < 74:
+		o.kind, o.value = part.Exchange, c.value
+	case x < 85:
+		o.kind, o.value, o.demand = part.Swap, c.value, c.known[o.key]
+	case x < 90:
+		o.kind, o.value = part.Swap, c.value // if absent
+	case x < 99:
+		o.kind, o.demand = part.Touch, c.known[o.key]
+		if x < 94 {
+			o.kind = part.Swap // delete if the same
+		}
+		if o.demand.version == 0 {
+			o.kind = part.Get
+		}
+	default:
+		o.kind, o.key = part.Clear, w.partition(o.key)
+	}
+	o.done = func(o *op) { w.after(w.between(0, 100*ms), func() { c.begin(client) }) }
+	c.open(o)
+}
+
+// open begins an operation.
+func (c *clients) open(o *op) {
+	c.ops = append(c.ops, o)
+	c.last[o.client] = o
+	c.world.after(patience+300*ms, func() { c.finish(o, c.despair(o), part.Result{}) })
+	c.issue(o)
+}
+
+// despair is the outcome of an operation whose client cannot wait any longer.
+func (c *clients) despair(o *op) outcome {
+	if o.maybe || o.at != nil {
+		return unknown
+	}
+	return nothing
+}
+
+// finish ends an operation, and its client goes on with the next one.
+func (c *clients) finish(o *op, out outcome, r part.Result) {
+	if o.outcome != pending {
+		return
+	}
+	o.outcome, o.result, o.end, o.at = out, r, c.world.now, nil
+	c.world.log("op%d ends: %v", o.id, o)
+	o.done(o)
+	if out == done && o.kind != part.Clear && o.key < c.world.scenario.Keys {
+		switch {
+		case o.kind == part.Get || r.Status == part.NotSwapped:
+			c.known[o.key] = token{}
+			if r.Present.OK {
+				c.known[o.key] = token{r.Present.Version, number(r.Present.Record)}
+			}
+		case o.value != 0:
+			c.known[o.key] = token{r.Version, o.value}
+		case o.kind != part.Touch:
+			c.known[o.key] = token{}
+		}
+	}
+}
+
+// issue sends an operation to the primary.
+func (c *clients) issue(o *op) {
+	w := c.world
+	if o.outcome != pending || o.at != nil {
+		return
+	}
+	if o.host.process != o.process {
+		c.finish(o, c.despair(o), part.Result{}) // the server that asked has crashed
+		return
+	}
+	m := o.host.member
+	if w.now >= o.deadline {
+		c.finish(o, c.despair(o), part.Result{})
+		return
+	}
+	if m == nil || m.view.Config() == nil || o.host.pausedTil > w.now {
+		w.after(20*ms, func() { c.issue(o) })
+		return
+	}
+	p := o.key
+	if o.kind != part.Clear {
+		p = w.partition(o.key)
+	}
+	to := w.members[m.view.Config().Partitions[p].Primary]
+	o.attempt++
+	o.at = to
+	if o.attempt == 1 {
+		w.log("op%d begins at %v: %s %s value=%d demand=%d", o.id, m, kinds[o.kind], keyName(o.key), o.value, o.demand.value)
+	}
+	msg := &request{op: o, attempt: o.attempt, from: m}
+	if to == m {
+		m.execute(msg)
+	} else {
+		w.send(m, to, msg)
+	}
+}
+
+// execute runs an operation at what its sender takes for the primary.
+func (m *member) execute(msg *request) {
+	w := m.world
+	o := msg.op
+	p := o.key
+	r := &part.Request{Kind: o.kind, Cache: o.cache(w), Op: part.OpID{Client: uint64(o.client + 1), Seq: uint64(o.id)}}
+	if o.kind != part.Clear {
+		p, r.Key = w.partition(o.key), keyName(o.key)
+	}
+	if o.value != 0 {
+		r.Record = strconv.AppendInt(nil, int64(o.value), 10)
+	}
+	r.TTL = o.ttl
+	if o.kind == part.Touch {
+		r.TTL = time.Hour
+	}
+	r.Token = o.demand.version
+	m.tag++
+	r.Tag = m.tag
+	r.Expires = m.mono() + o.deadline - w.now
+	msg.expires = o.deadline
+	m.requests[r.Tag] = msg
+	if o.kind == part.Get {
+		r.Op = part.OpID{}
+		if found, status := m.parts[p].Get(m.time(p), r.Cache, r.Key); status == part.OK {
+			m.reply(&part.Reply{Tag: r.Tag, Result: part.Result{Present: found}})
+			return
+		}
+	}
+	m.step(p, func(now part.Now, q *part.Replica, fx *part.Effects) {
+		q.Do(now, r, fx)
+		q.Flush(now, fx)
+	})
+}
+
+// cache returns the cache of an operation's key: clears do not concern ephemeral keys.
+func (o *op) cache(w *world) string {
+	if o.kind != part.Clear && o.key >= w.scenario.Keys {
+		return "ephemeral"
+	}
+	return cache
+}
+
+// reply answers a request.
+func (m *member) reply(r *part.Reply) {
+	msg := m.requests[r.Tag]
+	if msg == nil {
+		m.world.watch.fail("%v answers a request twice", m)
+		return
+	}
+	delete(m.requests, r.Tag)
+	back := &response{msg.op, msg.attempt, r.Result}
+	if msg.from == m {
+		m.world.clients.answered(back)
+	} else {
+		m.world.send(m, msg.from, back)
+	}
+}
+
+// answered takes in the answer to an attempt.
+func (c *clients) answered(msg *response) {
+	o, w := msg.op, c.world
+	if o.outcome != pending || msg.attempt != o.attempt || o.at == nil {
+		return
+	}
+	o.at = nil
+	switch msg.result.Status {
+	case part.NotPrimary:
+		w.after(w.between(10*ms, 30*ms), func() { c.issue(o) })
+	case part.Timeout, part.NoSpace:
+		c.finish(o, c.despair(o), msg.result)
+	case part.Unknown:
+		c.uncertain(o)
+	default:
+		c.finish(o, done, msg.result)
+	}
+}
+
+// uncertain handles an attempt that may have been executed: the operation is sent
+// again, as the same, or given up.
+func (c *clients) uncertain(o *op) {
+	w := c.world
+	o.at = nil
+	o.maybe = o.maybe || o.kind != part.Get
+	if o.kind != part.Get && w.IntN(3) == 0 {
+		c.finish(o, unknown, part.Result{})
+		return
+	}
+	w.after(w.between(5*ms, 30*ms), func() { c.issue(o) })
+}
+
+// lost says that what a server sent to another one, and the answers, are lost.
+func (c *clients) lost(from, to *member) {
+	for _, o := range c.last {
+		if o != nil && o.outcome == pending && o.at == to && o.host == from.host && from != to {
+			c.uncertain(o)
+		}
+	}
+}
+
+// crashed says that a process ended, and with it the clients that it served.
+func (c *clients) crashed(m *member) {
+	m.host.process++
+	c.gone(m)
+}
+
+// gone says that a member does not answer any more.
+func (c *clients) gone(m *member) {
+	for _, o := range c.last {
+		if o != nil && o.outcome == pending && o.at == m {
+			c.uncertain(o)
+		}
+	}
+}
+
+// check finds the attempts whose primary is not in the cluster any more, and requests
+// that should have been answered.
+func (c *clients) check(m *member) {
+	cfg := m.view.Config()
+	if cfg == nil {
+		return
+	}
+	for _, o := range c.last {
+		if o != nil && o.outcome == pending && o.host == m.host && o.at != nil && o.at != m && !cfg.Has(o.at.id) {
+			c.uncertain(o)
+		}
+	}
+	for _, r := range m.requests {
+		if r.expires+150*ms < c.world.now && m.host.wokeAt+200*ms < c.world.now {
+			c.world.watch.fail("%v has not answered op%d by its deadline", m, r.op.id)
+		}
+	}
+}
+
+var kinds = map[part.Kind]string{
+	part.Get: "get", part.Put: "put", part.Delete: "delete", part.Exchange: "exchange", part.Swap: "swap", part.Touch: "touch", part.Clear: "clear",
+}
+
+// number reads a value back. Zero stands for none.
+func number(record []byte) int {
+	n, _ := strconv.Atoi(string(record))
+	return n
+}
+
+func (o *op) String() string {
+	what := fmt.Sprintf("op%d %s %s", o.id, kinds[o.kind], keyName(o.key))
+	if o.kind == part.Clear {
+		what = fmt.Sprintf("op%d clear partition %d", o.id, o.key)
+	}
+	if o.value != 0 {
+		what += fmt.Sprintf(" := %d", o.value)
+	}
+	if o.kind == part.Swap || o.kind == part.Touch {
+		what += fmt.Sprintf(" if %d", o.demand.value)
+	}
+	switch o.outcome {
+	case pending:
+		return what + ": open"
+	case nothing:
+		return what + ": not executed"
+	case unknown:
+		return what + ": unknown"
+	}
+	r := &o.result
+	what += fmt.Sprintf(": status %d", r.Status)
+	if r.Present.OK {
+		what += fmt.Sprintf(", found %d", number(r.Present.Record))
+	}
+	if r.Version != 0 {
+		what += fmt.Sprintf(", version %x on %d", uint64(r.Version), r.Copies)
+	}
+	if r.Repeated {
+		what += ", repeated"
+	}
+	return what
+}
