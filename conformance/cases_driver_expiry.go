@@ -147,8 +147,7 @@ var expiryCases = func() []testCase {
 			needs:  needing(driver.FeatureTouch),
 			run: func(e *env) {
 				a, b := e.pair()
-				a.putUntil(key, "one", in(300*time.Millisecond))
-				token := a.item(key).Token
+				token := a.short(key, 300*time.Millisecond).Token
 				a.putUntil(otherKey, "one", in(300*time.Millisecond))
 				e.wait(in(310*time.Millisecond + clockGrace))
 				if b.f.BatchGetter != nil {
