@@ -108,7 +108,7 @@ var expiryCases = func() []testCase {
 					a.putUntil(k, "short", in(time.Second))
 				}
 				a.put(k1, "one")
-				a.swap(k2, a.item(k2).Token, "one")
+				a.swap(k2, a.short(k2, time.Second).Token, "one")
 				if a.f.Exchanger != nil {
 					a.exchange(k3, "one", never)
 				} else {
