@@ -35,7 +35,7 @@ var never time.Time
 const secret = "known to all members"
 
 // quiet drops what members log.
-var quiet = slog.New(slog.NewTextHandler(os.Stderr, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // join starts a member that joins others, and ends it with the test.
 func join(t testing.TB, others ...*peer.Provider) *peer.Provider {

@@ -22,6 +22,8 @@ const (
 	// handOffs is how many partitions a member gives, and takes, at the same time.
 	handOffs = 32
 
+	farewell = int64(200 * time.Millisecond)
+
 	viewTick = 25 * time.Millisecond
 	partTick = 50 * time.Millisecond
 )
@@ -47,14 +49,15 @@ type life struct {
 	mu   sync.Mutex // of the view
 	view *view.Machine
 	fx   view.Effects
-	met  int64 // when somebody was met last, and nobody was a member
+	met  int64                 // when somebody was met last, and nobody was a member
+	gone map[topology.ID]int64 // when somebody was dismissed
 
 	found findings
 }
 
 func newLife(n *Node, listener net.Listener) (*life, error) {
 	o := n.opts
-	l := &life{n: n, born: time.Now(), over: make(chan struct{})}
+	l := &life{n: n, born: time.Now(), over: make(chan struct{}), gone: make(map[topology.ID]int64)}
 	l.self = topology.Member{ID: topology.ID(rand.Uint64() | 1), Addr: o.Advertise, Zone: o.Zone}
 	l.found.wake = make(chan struct{}, 1)
 	var err error
@@ -120,6 +123,7 @@ func (l *life) watchView(ctx context.Context) {
 					l.view.Found(now, &l.fx)
 				}
 				l.view.Tick(now, &l.fx)
+				l.forget(now)
 			})
 		case <-l.found.wake:
 			found := l.found.take()
@@ -141,7 +145,7 @@ func (l *life) mayFound(now int64) bool {
 	if l.agent.Alone() || now > int64(l.n.opts.Startup) {
 		return true
 	}
-	if l.met == 0 || now-l.met < int64(l.n.opts.Startup/8) {
+	if l.met == 0 || now-l.met < int64(l.n.opts.Startup/2) {
 		return false
 	}
 	for id := range l.agent.Alive() {
@@ -217,14 +221,24 @@ func (l *life) adopt(c *topology.Config) {
 	l.n.announce()
 }
 
-// dismiss breaks the connections to those who are members no more, so that calls that wait
-// for their answers go to their successors.
+// dismiss notes who is a member no more.
 func (l *life) dismiss(old, c *topology.Config) {
 	if old == nil {
 		return
 	}
 	for i := range old.Members {
 		if id := old.Members[i].ID; !c.Has(id) {
+			l.gone[id] = l.mono()
+		}
+	}
+}
+
+// forget breaks the connections to those who are members no more, once they had the time
+// to hear of it, so that calls that wait for their answers go to their successors.
+func (l *life) forget(now int64) {
+	for id, since := range l.gone {
+		if now-since > farewell {
+			delete(l.gone, id)
 			l.wire.Forget(id)
 		}
 	}
