@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -40,6 +41,9 @@ type life struct {
 	once   sync.Once
 	cancel context.CancelFunc
 	work   sync.WaitGroup
+
+	// rejected is why somebody at one of the addresses does not fit to this process.
+	rejected atomic.Pointer[error]
 
 	config atomic.Pointer[topology.Config]
 	peers  atomic.Pointer[map[topology.ID]*wire.Peer] // the other members
@@ -142,6 +146,9 @@ func (l *life) watchView(ctx context.Context) {
 // mayFound reports whether it is time to begin a cluster: there is nobody to ask, or those
 // who were met have none either and this one is the first among them.
 func (l *life) mayFound(now int64) bool {
+	if l.rejected.Load() != nil {
+		return false // it would be a second cluster beside one that it should be in
+	}
 	if l.agent.Alone() || now > int64(l.n.opts.Startup) {
 		return true
 	}
@@ -295,7 +302,8 @@ func (l *life) heard(e member.Event) {
 			}
 		})
 	case member.Rejected:
-		l.n.opts.Logger.Warn("peer: a process does not fit", "addr", e.Addr, "err", e.Err)
+		err := fmt.Errorf("%s: %w", e.Addr, e.Err)
+		l.rejected.Store(&err)
 	}
 }
 

@@ -167,6 +167,8 @@ func (n *Node) now() (*life, <-chan struct{}) {
 
 // awaitConfig waits until this process is a member.
 func (n *Node) awaitConfig(ctx context.Context) error {
+	startup := time.NewTimer(n.opts.Startup)
+	defer startup.Stop()
 	for {
 		l, changed := n.now()
 		if l != nil && l.config.Load() != nil {
@@ -174,6 +176,13 @@ func (n *Node) awaitConfig(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
+		case <-startup.C:
+			if l == nil {
+				continue
+			}
+			if why := l.rejected.Load(); why != nil {
+				return *why
+			}
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -1,0 +1,98 @@
+package peer_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/providers/peer"
+)
+
+func TestSettingsThatAreRefused(t *testing.T) {
+	definition, err := jcache.Definition("peer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		given map[string]any
+		words string
+	}{
+		{map[string]any{}, "secret"},
+		{map[string]any{"secret": secret, "listen": []string{"7801"}}, "listen"},
+		{map[string]any{"secret": secret, "listen": []string{"127.0.0.1:7809-7801"}}, "listen"},
+		{map[string]any{"secret": secret, "listen": []string{"127.0.0.1:1000-2000"}}, "64 ports"},
+		{map[string]any{"secret": secret, "join": []string{"10.1.0.5"}}, "join"},
+		{map[string]any{"secret": secret, "replicas": "all"}, "replicas"},
+		{map[string]any{"secret": secret, "replicas": "-1"}, "replicas"},
+	} {
+		values, err := driver.NewValues(definition.Settings, test.given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = definition.Check(driver.Config{Values: values})
+		if err == nil || !strings.Contains(err.Error(), test.words) {
+			t.Errorf("%v: error %v, want one about %s", test.given, err, test.words)
+		}
+		if _, opened := definition.Open(t.Context(), driver.Config{Values: values}); !errors.Is(opened, jcache.ErrInvalid) {
+			t.Errorf("%v: opening ended with %v, want ErrInvalid", test.given, opened)
+		}
+	}
+}
+
+func TestPlaintextIsForLoopback(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err := peer.Connect(ctx, peer.Options{Listen: []string{"0.0.0.0:0"}, Security: peer.Security{Plaintext: true}, Logger: quiet})
+	if err == nil || !strings.Contains(err.Error(), "loopback") {
+		t.Errorf("error %v, want one that says what plaintext is for", err)
+	}
+	p := start(t, peer.Options{Security: peer.Security{Plaintext: true}, Logger: quiet})
+	if err := p.Ping(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// A process that does not know the secret must not begin a second grid beside the one that
+// it should be in.
+func TestStrangerIsNotLetIn(t *testing.T) {
+	member := join(t)
+	for name, opts := range map[string]peer.Options{
+		"secret": {Security: peer.Security{Secret: "known to nobody else"}},
+		"domain": {Security: peer.Security{Secret: secret}, Domain: "another"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts.Join, opts.JoinTimeout, opts.Logger = []string{member.Addr()}, 500*time.Millisecond, quiet
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			p, err := peer.Connect(ctx, opts)
+			if err == nil {
+				_ = p.Close(ctx) // it should not be there
+				t.Fatal("it is a member of something")
+			}
+			if !errors.Is(err, jcache.ErrUnavailable) || !strings.Contains(err.Error(), member.Addr()) || strings.Contains(err.Error(), "nobody else") {
+				t.Errorf("error %v, want one that names the address and no secret", err)
+			}
+			t.Log(err)
+		})
+	}
+}
+
+func TestClosedProvider(t *testing.T) {
+	p := join(t)
+	if err := p.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Ping(t.Context()); !errors.Is(err, driver.ErrUnavailable) {
+		t.Errorf("ping of a closed provider: %v", err)
+	}
+	if _, err := p.OpenCache(t.Context(), "c", driver.CacheOptions{}); !errors.Is(err, driver.ErrUnavailable) {
+		t.Errorf("a cache of a closed provider: %v", err)
+	}
+	if err := p.Close(t.Context()); err != nil {
+		t.Errorf("closing twice: %v", err)
+	}
+}
