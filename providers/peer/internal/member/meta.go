@@ -19,13 +19,15 @@ type Meta struct {
 	Mode string `cbor:"3,keyasint,omitempty"`
 	// Protocol is the version that it speaks.
 	Protocol uint16 `cbor:"4,keyasint"`
+	// Joined: it is a member of a cluster, and not only looking for one.
+	Joined bool `cbor:"5,keyasint,omitempty"`
 }
 
 // or takes what is zero from the hello of this process.
 func (m Meta) or(h wire.Hello) Meta {
 	return Meta{
 		Addr: h.Addr, Zone: cmp.Or(m.Zone, h.Zone), Mode: cmp.Or(m.Mode, h.Mode),
-		Protocol: cmp.Or(m.Protocol, h.Protocol),
+		Protocol: cmp.Or(m.Protocol, h.Protocol), Joined: m.Joined,
 	}
 }
 

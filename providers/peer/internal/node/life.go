@@ -25,17 +25,23 @@ const (
 
 	farewell = int64(200 * time.Millisecond)
 
+	// rebornPatience is how much longer than others a process that had to come back
+	// empty looks for the cluster that went on without it.
+	rebornPatience = 10
+
 	viewTick = 25 * time.Millisecond
 	partTick = 50 * time.Millisecond
 )
 
 // A life is the time that a process spends under one ID.
 type life struct {
-	n     *Node
-	self  topology.Member
-	wire  *wire.Endpoint
-	agent *member.Agent
-	born  time.Time
+	n *Node
+	// reborn: it is not the first life.
+	reborn bool
+	self   topology.Member
+	wire   *wire.Endpoint
+	agent  *member.Agent
+	born   time.Time
 
 	over   chan struct{} // closed when the view is done
 	once   sync.Once
@@ -59,9 +65,9 @@ type life struct {
 	found findings
 }
 
-func newLife(n *Node, listener net.Listener) (*life, error) {
+func newLife(n *Node, listener net.Listener, reborn bool) (*life, error) {
 	o := n.opts
-	l := &life{n: n, born: time.Now(), over: make(chan struct{}), gone: make(map[topology.ID]int64)}
+	l := &life{n: n, reborn: reborn, born: time.Now(), over: make(chan struct{}), gone: make(map[topology.ID]int64)}
 	l.self = topology.Member{ID: topology.ID(rand.Uint64() | 1), Addr: o.Advertise, Zone: o.Zone}
 	l.found.wake = make(chan struct{}, 1)
 	var err error
@@ -119,6 +125,7 @@ func (l *life) since(t time.Time) int64 { return int64(t.Sub(l.born)) + 1 }
 func (l *life) watchView(ctx context.Context) {
 	tick := time.NewTicker(viewTick)
 	defer tick.Stop()
+	joined := false // and the others know
 	for {
 		select {
 		case <-tick.C:
@@ -129,6 +136,10 @@ func (l *life) watchView(ctx context.Context) {
 				l.view.Tick(now, &l.fx)
 				l.forget(now)
 			})
+			if !joined && l.config.Load() != nil {
+				joined = true
+				l.work.Go(func() { _ = l.agent.UpdateMeta(member.Meta{Joined: true}) }) // as long as what it began with
+			}
 		case <-l.found.wake:
 			found := l.found.take()
 			l.step(func(now int64) {
@@ -143,24 +154,29 @@ func (l *life) watchView(ctx context.Context) {
 	}
 }
 
-// mayFound reports whether it is time to begin a cluster: there is nobody to ask, or those
-// who were met have none either and this one is the first among them.
+// mayFound reports whether it is time to begin a cluster. It is not while there is one that
+// this process should be in: an empty one beside it would say that nothing is there.
 func (l *life) mayFound(now int64) bool {
-	if l.rejected.Load() != nil {
-		return false // it would be a second cluster beside one that it should be in
-	}
-	if l.agent.Alone() || now > int64(l.n.opts.Startup) {
-		return true
-	}
-	if l.met == 0 || now-l.met < int64(l.n.opts.Startup/2) {
-		return false
-	}
-	for id := range l.agent.Alive() {
-		if id < l.self.ID {
+	alive := l.agent.Alive()
+	first := true // among those who were met
+	for id, meta := range alive {
+		if meta.Joined {
 			return false
 		}
+		first = first && l.self.ID < id
 	}
-	return true
+	startup := int64(l.n.opts.Startup)
+	switch {
+	case l.rejected.Load() != nil:
+		return false
+	case l.agent.Alone():
+		return true
+	case l.reborn:
+		return len(alive) == 0 && now > rebornPatience*startup
+	case now > startup:
+		return true
+	}
+	return first && l.met != 0 && now-l.met > startup/2
 }
 
 // step advances the view and carries out what it asks for.

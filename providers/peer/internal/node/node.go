@@ -80,7 +80,7 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 	n := &Node{opts: opts, addr: listener.Addr().String(), client: rand.Uint64() | 1, changed: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.watchers.init(opts.Partitions)
-	first, err := n.begin(listener)
+	first, err := n.begin(listener, false)
 	if err != nil {
 		n.cancel()
 		return nil, err
@@ -129,7 +129,7 @@ func (n *Node) rebirth() *life {
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		listener, err := listen(n.ctx, []string{n.addr})
 		if err == nil {
-			l, err := n.begin(listener)
+			l, err := n.begin(listener, true)
 			if err == nil {
 				return l
 			}
@@ -255,8 +255,8 @@ func pauseFor(ctx context.Context, d time.Duration) bool {
 }
 
 // begin starts a life on a listener, which it owns from then on.
-func (n *Node) begin(listener net.Listener) (*life, error) {
-	l, err := newLife(n, listener)
+func (n *Node) begin(listener net.Listener, reborn bool) (*life, error) {
+	l, err := newLife(n, listener, reborn)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
