@@ -30,6 +30,11 @@ func TestJoinAndServe(t *testing.T) {
 			t.Fatalf("%q, %v, %v", item.Record, found, err)
 		}
 	}
+	sa, sb := a.Stats(), b.Stats()
+	if sa.Members != 2 || sa.Coordinator == sb.Coordinator || sa.Primaries+sb.Primaries != 271 || sa.Replicas != sb.Primaries ||
+		sa.Entries != 6 || sb.Entries != 6 || sa.Bytes == 0 || sa.Short+sa.Lost+sa.HandOffs+sa.Rebirths != 0 {
+		t.Errorf("the members say of themselves:\n%+v\n%+v", sa, sb)
+	}
 }
 
 func TestConformance(t *testing.T) {

@@ -76,6 +76,13 @@ func (p *Provider) Members() int {
 // Safe implements driver.Safety.
 func (p *Provider) Safe() bool { return p.node.Safe() }
 
+// Stats describes a member, and the grid as it sees it.
+type Stats = node.Stats
+
+// Stats returns numbers for an operator. It looks at every partition for a moment, so that
+// it may be asked every few seconds.
+func (p *Provider) Stats() Stats { return p.node.Stats() }
+
 // Close implements driver.Provider. It hands this process's records over to the other
 // members first, for as long as ctx and Options.LeaveTimeout allow. If they do not, the
 // error says so: what no other member had is lost.

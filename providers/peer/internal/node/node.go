@@ -60,6 +60,7 @@ type Node struct {
 	client   uint64
 	ops      atomic.Uint64
 	watchers watchers
+	rebirths atomic.Int64
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -118,6 +119,7 @@ func (n *Node) live(l *life) {
 			return
 		}
 		n.watchers.gap()
+		n.rebirths.Add(1)
 		if l = n.rebirth(); l == nil {
 			return
 		}
