@@ -3,6 +3,8 @@ package part
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
 )
 
 // A Budget bounds the memory of all replicas of a member. It may be shared by
@@ -61,7 +63,7 @@ func (c *candidates) pick() *entry {
 	var best *entry
 	for i := 0; i < draws && len(c.list) > 0; i++ {
 		c.draw++
-		at := int(mix(c.draw) % uint64(len(c.list)))
+		at := int(topology.Mix(c.draw) % uint64(len(c.list)))
 		switch e := c.list[at]; {
 		case !e.live():
 			e.flags &^= sampled

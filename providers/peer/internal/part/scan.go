@@ -45,7 +45,7 @@ type place struct {
 func (sp *space) places(from uint64) []place {
 	var list []place
 	for _, e := range sp.entries {
-		if h := hash(e.key); h >= from && e.live() {
+		if h := topology.Hash(e.key); h >= from && e.live() {
 			list = append(list, place{h, e})
 		}
 	}

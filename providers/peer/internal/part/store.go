@@ -1,6 +1,10 @@
 package part
 
-import "time"
+import (
+	"time"
+
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
+)
 
 // A store is the contents of a replica.
 type store struct {
@@ -45,7 +49,7 @@ func (s *store) space(cache string) *space {
 		if s.spaces == nil {
 			s.spaces = make(map[string]*space)
 		}
-		sp = &space{name: cache, seed: hash(cache), entries: make(map[string]*entry)}
+		sp = &space{name: cache, seed: topology.Hash(cache), entries: make(map[string]*entry)}
 		s.spaces[cache] = sp
 		s.list = append(s.list, sp)
 	}
@@ -250,5 +254,5 @@ func (s *store) reset() {
 
 // digest is what an entry adds to the sum.
 func (sp *space) digest(e *entry) uint64 {
-	return mix(hash(e.key) ^ sp.seed ^ uint64(e.version)*0x9e3779b97f4a7c15)
+	return topology.Mix(topology.Hash(e.key) ^ sp.seed ^ uint64(e.version)*0x9e3779b97f4a7c15)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/sim"
@@ -73,10 +74,11 @@ func scenario(t *testing.T, name string) sim.Scenario {
 
 var table = flag.Bool("table", false, "print how many runs of each scenario fail without each rule, with -seeds runs each")
 
-// TestTable prints which scenarios notice the absence of which rules.
+// TestTable prints which scenarios notice the absence of which rules, if it is asked to:
+// go test -run TestTable -table -seeds 500 -v
 func TestTable(t *testing.T) {
 	if !*table {
-		t.Skip("prints a table: go test -run TestTable -table -seeds 500 -v")
+		return
 	}
 	fmt.Printf("%-16s", "rule removed")
 	for _, s := range sim.Scenarios {
@@ -113,10 +115,14 @@ func breaks(s sim.Scenario, rule rules.Set, n int) string {
 	return fmt.Sprintf("%d (%d)", bad, first)
 }
 
-// TestSizes prints what clusters of different sizes cost.
+// TestSizes prints what clusters of different sizes cost, if it is asked to:
+// go test -run TestSizes -table -v
 func TestSizes(t *testing.T) {
+	if s := sim.Size(3, 271); s.Crash > time.Second || s.Repair > 10*time.Second {
+		t.Errorf("three members, one of which has crashed: partitions have primaries after %v and copies after %v", s.Crash, s.Repair)
+	}
 	if !*table {
-		t.Skip("prints a table: go test -run TestSizes -table -v")
+		return
 	}
 	fmt.Println("members  config  change  join      copies  steps  takeover  repair    messages/s")
 	for _, n := range []int{3, 10, 50, 200} {

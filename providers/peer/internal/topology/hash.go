@@ -7,7 +7,7 @@ func Hash(key string) uint64 {
 	for i := 0; i < len(key); i++ {
 		h = (h ^ uint64(key[i])) * 1099511628211
 	}
-	return mix(h)
+	return Mix(h)
 }
 
 // PartitionOf returns the partition, of so many, that a key belongs to.

@@ -55,10 +55,11 @@ func pick(order []Member, n int) []ID {
 // weight mixes a partition and a member: the finalizer of SplitMix64 (Steele, Lea and
 // Flood, 2014), twice.
 func weight(partition int, id ID) uint64 {
-	return mix(mix(uint64(id)) + uint64(partition)*0x9e3779b97f4a7c15)
+	return Mix(Mix(uint64(id)) + uint64(partition)*0x9e3779b97f4a7c15)
 }
 
-func mix(x uint64) uint64 {
+// Mix spreads a number over all its bits.
+func Mix(x uint64) uint64 {
 	x ^= x >> 30
 	x *= 0xbf58476d1ce4e5b9
 	x ^= x >> 27
