@@ -50,6 +50,9 @@ func TestPlaintextIsForLoopback(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "loopback") {
 		t.Errorf("error %v, want one that says what plaintext is for", err)
 	}
+	if _, err := peer.Connect(ctx, peer.Options{FailureTimeout: time.Millisecond, Security: peer.Security{Plaintext: true}}); !errors.Is(err, jcache.ErrInvalid) {
+		t.Errorf("a failure timeout that is shorter than a lease: %v", err)
+	}
 	p := start(t, peer.Options{Security: peer.Security{Plaintext: true}, Logger: quiet})
 	if err := p.Ping(ctx); err != nil {
 		t.Error(err)

@@ -56,6 +56,10 @@ type Options struct {
 	// JoinTimeout is how long the others are looked for before a grid of its own is
 	// begun. Zero: three seconds.
 	JoinTimeout time.Duration
+	// FailureTimeout is after how much silence a member is replaced; it must then come
+	// back empty. Raise it where processes may stand still for long, for lack of
+	// processors for instance. Zero: 1.5 seconds; the least is half a second.
+	FailureTimeout time.Duration
 	// LeaveTimeout bounds the time in which Close hands everything over. Zero: one
 	// minute.
 	LeaveTimeout time.Duration
@@ -93,6 +97,8 @@ const (
 	defaultDomain         = "keepsake"
 	defaultRequestTimeout = 5 * time.Second
 	defaultJoinTimeout    = 3 * time.Second
+	defaultFailureTimeout = 1500 * time.Millisecond
+	minFailureTimeout     = 500 * time.Millisecond
 	defaultLeaveTimeout   = time.Minute
 
 	// partitions is the same in every grid. It is prime, and large enough to spread
@@ -123,6 +129,9 @@ func (o Options) withDefaults() Options {
 	if o.JoinTimeout == 0 {
 		o.JoinTimeout = defaultJoinTimeout
 	}
+	if o.FailureTimeout == 0 {
+		o.FailureTimeout = defaultFailureTimeout
+	}
 	if o.LeaveTimeout == 0 {
 		o.LeaveTimeout = defaultLeaveTimeout
 	}
@@ -139,6 +148,8 @@ func (o Options) node() (node.Options, error) {
 		return node.Options{}, fmt.Errorf("%w: replicas must be -1 for all members, or not negative", jcache.ErrInvalid)
 	case o.MaxBytes < 0 || o.RequestTimeout < 0 || o.JoinTimeout < 0 || o.LeaveTimeout < 0:
 		return node.Options{}, fmt.Errorf("%w: maxBytes and timeouts must not be negative", jcache.ErrInvalid)
+	case o.FailureTimeout < minFailureTimeout:
+		return node.Options{}, fmt.Errorf("%w: failureTimeout must be %v or more", jcache.ErrInvalid, minFailureTimeout)
 	case o.Security.Secret == "" && o.Security.CAFile == "" && !o.Security.Plaintext:
 		return node.Options{}, fmt.Errorf("%w: give a secret or tls files, or allow plaintext on a loopback address", jcache.ErrInvalid)
 	}
@@ -157,7 +168,7 @@ func (o Options) node() (node.Options, error) {
 	return node.Options{
 		Listen: listen, Advertise: o.Advertise, Join: join, Cluster: o.Domain, Zone: o.Zone, Security: o.Security,
 		Partitions: partitions, Copies: copies, Consistency: o.OnSplit == Consistency, LocalReads: o.LocalReads,
-		Startup: o.JoinTimeout, Logger: o.Logger,
+		Startup: o.JoinTimeout, Silence: o.FailureTimeout, Logger: o.Logger,
 		Replica: part.Options{Memory: o.budget(), Evicts: func(string) bool { return o.WhenFull == Evict }},
 	}, nil
 }
@@ -197,6 +208,8 @@ func init() {
 				Doc: "Bound on an operation whose caller gave none."},
 			{Name: "joinTimeout", Kind: driver.KindDuration, Default: "3s", Min: int64(10 * time.Millisecond),
 				Doc: "How long the others are looked for before a grid of its own is begun."},
+			{Name: "failureTimeout", Kind: driver.KindDuration, Default: "1500ms", Min: int64(minFailureTimeout),
+				Doc: "After how much silence a member is replaced; raise it where processes may stand still for long."},
 			{Name: "leaveTimeout", Kind: driver.KindDuration, Default: "1m", Min: int64(10 * time.Millisecond),
 				Doc: "How long a process that ends may take to hand its records over."},
 		},
@@ -226,6 +239,7 @@ func optionsOf(v driver.Values) (Options, error) {
 			KeyFile: tls.String("keyFile"), Names: tls.List("names"), Plaintext: v.Bool("plaintext")},
 		LocalReads: v.String("reads") == "local", MaxBytes: v.Int("maxBytes"),
 		RequestTimeout: v.Duration("requestTimeout"), JoinTimeout: v.Duration("joinTimeout"), LeaveTimeout: v.Duration("leaveTimeout"),
+		FailureTimeout: v.Duration("failureTimeout"),
 	}
 	if v.String("onSplit") == "consistency" {
 		opts.OnSplit = Consistency
