@@ -6,7 +6,7 @@ LINT          := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 REPORT        := $(TOOLS)/gotestsum-$(REPORT_VERSION)
 FUZZTIME      := 30s
 
-.PHONY: help demo servers test check lint fuzz bench
+.PHONY: help demo servers test check lint simulate fuzz bench nemesis
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -29,6 +29,9 @@ check: lint ## formatting, vet, lint, go.mod and the benchmarks' module
 lint: $(LINT)
 	$(LINT) run ./...
 
+simulate: ## the protocol of the grid of peers, in thousands of simulated clusters
+	go test ./providers/peer/internal/sim
+
 fuzz: ## fuzz each decoder for FUZZTIME
 	@grep -rl --include='*_test.go' '^func Fuzz' . | grep -v ^./bench | while read -r file; do \
 		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
@@ -38,6 +41,9 @@ fuzz: ## fuzz each decoder for FUZZTIME
 bench: ## compare sessions and providers with other libraries; installs the servers
 	@internal/servers/install
 	cd bench && go run . 
+
+nemesis: ## hurt a grid of real processes for a quarter of an hour; as root it cuts the network, too
+	go run ./conformance/nemesis run -config conformance/nemesis/peer.yaml -servers 3 -duration 15m
 
 $(LINT):
 	@mkdir -p $(TOOLS)

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// at is a record of a call that was done, from one millisecond to another.
+func at(from, to int, c call, yes bool, value string) record {
+	return record{0, c, answer{outcome: done, yes: yes, value: value, began: time.Duration(from) * time.Millisecond, ended: time.Duration(to) * time.Millisecond}}
+}
+
+func with(o outcome, r record) record {
+	r.outcome = o
+	return r
+}
+
+func TestHistory(t *testing.T) {
+	read, del := call{kind: get}, call{kind: remove}
+	write := func(value string) call { return call{kind: put, value: value} }
+	make := func(value string) call { return call{kind: create, value: value} }
+	swap := func(old, value string) call { return call{kind: replace, old: old, value: value} }
+	for _, c := range []struct {
+		name  string
+		legal bool
+		calls []record
+	}{
+		{"read of a write", true, []record{at(1, 2, write("a"), true, ""), at(3, 4, read, true, "a")}},
+		{"stale read", false, []record{at(1, 2, write("a"), true, ""), at(3, 4, write("b"), true, ""), at(5, 6, read, true, "a")}},
+		{"read during a write", true, []record{at(1, 2, write("a"), true, ""), at(3, 9, write("b"), true, ""), at(4, 5, read, true, "a"), at(6, 7, read, true, "b")}},
+		{"back and forth", false, []record{at(1, 2, write("a"), true, ""), at(3, 9, write("b"), true, ""), at(4, 5, read, true, "b"), at(6, 7, read, true, "a")}},
+		{"lost", false, []record{at(1, 2, write("a"), true, ""), at(3, 4, read, false, "")}},
+		{"undone delete", false, []record{at(1, 2, write("a"), true, ""), at(3, 4, del, true, ""), at(5, 6, read, true, "a")}},
+		{"delete of nothing", false, []record{at(1, 2, write("a"), true, ""), at(3, 4, del, false, "")}},
+		{"two creators", false, []record{at(1, 4, make("a"), true, ""), at(2, 3, make("b"), true, "")}},
+		{"one creator", true, []record{at(1, 4, make("a"), false, ""), at(2, 3, make("b"), true, "")}},
+		{"two swaps of one value", false, []record{at(1, 2, write("a"), true, ""), at(3, 6, swap("a", "b"), true, ""), at(4, 5, swap("a", "c"), true, "")}},
+		{"one swap of one value", true, []record{at(1, 2, write("a"), true, ""), at(3, 6, swap("a", "b"), true, ""), at(4, 5, swap("a", "c"), false, "")}},
+		{"unknown, done late", true, []record{with(unknown, at(1, 2, write("a"), false, "")), at(3, 4, read, false, ""), at(5, 6, read, true, "a")}},
+		{"unknown, done twice", false, []record{with(unknown, at(1, 2, write("a"), false, "")), at(3, 4, read, true, "a"), at(5, 6, del, true, ""), at(7, 8, read, true, "a")}},
+		{"nothing done, but seen", false, []record{with(nothing, at(1, 2, write("a"), false, "")), at(3, 4, read, true, "a")}},
+		{"read that failed", true, []record{at(1, 2, write("a"), true, ""), with(unknown, at(3, 4, read, false, ""))}},
+	} {
+		h := &history{calls: c.calls}
+		explained, decided := h.check()
+		if explained != c.legal || !decided {
+			t.Errorf("%s: explained %v, decided %v", c.name, explained, decided)
+		}
+		last := c.calls[len(c.calls)-1]
+		if blame := h.blame(); !c.legal && c.name != "two swaps of one value" && c.name != "two creators" && !strings.Contains(blame, "> "+last.String()) {
+			t.Errorf("%s: blames%s", c.name, blame)
+		}
+	}
+}
+
+func TestLedger(t *testing.T) {
+	const key = "k"
+	write := func(value string) record { return at(1, 2, call{kind: put, key: key, value: value}, true, "") }
+	del := at(3, 4, call{kind: remove, key: key}, true, "")
+	for _, c := range []struct {
+		name   string
+		writes []record
+		found  string
+		broken string
+	}{
+		{"kept", []record{write("a"), write("b")}, "b", ""},
+		{"old value", []record{write("a"), write("b")}, "a", "write is lost"},
+		{"lost", []record{write("a")}, "", "write is lost"},
+		{"deleted", []record{write("a"), del}, "", ""},
+		{"undone", []record{write("a"), del}, "a", "delete is undone"},
+		{"unknown and done", []record{write("a"), with(unknown, write("b"))}, "b", ""},
+		{"unknown and not done", []record{write("a"), with(unknown, write("b"))}, "a", ""},
+		{"unknown delete", []record{write("a"), with(unknown, del)}, "", ""},
+		{"nothing done", []record{write("a"), with(nothing, write("b"))}, "b", "write is lost"},
+		{"out of nowhere", nil, "a", "nobody wrote"},
+	} {
+		l := newLedger([]string{key})
+		for _, r := range c.writes {
+			l.note(r, false)
+		}
+		read := at(9, 10, call{kind: get, key: key}, c.found != "", c.found)
+		for _, broken := range []string{l.note(read, false), l.settle(read)} {
+			if c.broken == "" && broken != "" || !strings.Contains(broken, c.broken) {
+				t.Errorf("%s: %q", c.name, broken)
+			}
+		}
+		if broken := l.settle(read); broken != "" {
+			t.Errorf("%s: once more: %s", c.name, broken)
+		}
+	}
+}
+
+func TestLedgerInSplit(t *testing.T) {
+	const key = "k"
+	write := at(1, 2, call{kind: put, key: key, value: "a"}, true, "")
+	stale := at(3, 4, call{kind: get, key: key}, false, "")
+	missed := at(5, 6, call{kind: remove, key: key}, false, "")
+	read := at(9, 10, call{kind: get, key: key}, true, "a")
+
+	l := newLedger([]string{key})
+	l.note(write, true)
+	if broken := l.note(stale, true); broken != "" {
+		t.Errorf("a read on the other side: %s", broken)
+	}
+	l.note(missed, true)
+	if broken := l.settle(read); broken != "" {
+		t.Errorf("written on one side, not found on the other: %s", broken)
+	}
+	l.note(missed, true)
+	if broken := l.settle(read); !strings.Contains(broken, "did not find") {
+		t.Errorf("written before the split, not found in it, and there after it: %q", broken)
+	}
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// settle waits until nothing can be under way any more, and checks the ledger.
+func (r *runner) settle(n counts) {
+	if n.unknown > 0 {
+		pauseFor(n.lastUnknown + callDeadline + calm - r.fleet.since())
+	}
+	_ = each(r.ledger.keys, registerClients, func(key string) error {
+		places := r.fleet.up()
+		c := call{kind: get, key: key}
+		a := r.fleet.do(places[rand.IntN(len(places))], c, callDeadline+lateness)
+		if a.outcome != done {
+			r.broken("a key cannot be read though the servers are ready: %v", record{0, c, a})
+			return nil
+		}
+		if broken := r.ledger.settle(record{0, c, a}); broken != "" {
+			r.broken("%s", broken)
+		}
+		return nil
+	})
+}
+
+// explain checks the histories.
+func (r *runner) explain(histories []*history) {
+	for _, h := range histories {
+		switch explained, decided := h.check(); {
+		case !decided:
+			r.round.undecided++
+			r.printf("    the history of %s is too hard to judge", h.key)
+		case !explained:
+			r.broken("the calls on %s have no order that explains them:%s", h.key, h.blame())
+		}
+	}
+}
+
+// agree checks that all servers have the same entries, and those of the ledger.
+func (r *runner) agree() {
+	want := r.ledger.settled()
+	var first map[string]string
+	for _, i := range r.fleet.up() {
+		entries, err := r.fleet.entries(i)
+		switch {
+		case err != nil:
+			r.broken("server %d does not list its entries: %v", i, err)
+			continue
+		case first == nil:
+			first = entries
+		}
+		for _, key := range differences(first, entries) {
+			r.broken("servers disagree on %s: %s and %s", key, named(first[key]), named(entries[key]))
+		}
+		for _, key := range r.ledger.keys {
+			if want[key] != entries[key] {
+				r.broken("server %d lists %s as %s, should be %s", i, key, named(entries[key]), named(want[key]))
+			}
+		}
+	}
+	r.printf("at the end each server lists %d entries", len(first))
+}
+
+// differences returns the keys whose values differ.
+func differences(a, b map[string]string) (keys []string) {
+	for key := range a {
+		if a[key] != b[key] {
+			keys = append(keys, key)
+		}
+	}
+	for key := range b {
+		if _, ok := a[key]; !ok {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// maxPrinted bounds the violations of one round that are printed.
+const maxPrinted = 8
+
+// broken enters a violation.
+func (r *runner) broken(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.round.violations++
+	r.report.violations = append(r.report.violations, text)
+	if r.printed++; r.printed <= maxPrinted {
+		r.printf("VIOLATION in round %d (%s), seed %d: %s", r.round.number, r.round.fault, r.seed, strings.TrimSpace(text))
+	}
+}

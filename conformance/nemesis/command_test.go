@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache"
+)
+
+func TestStatus(t *testing.T) {
+	for err, want := range map[error]int{
+		fmt.Errorf("%w: no route", jcache.ErrUnavailable):                                     http.StatusServiceUnavailable,
+		fmt.Errorf("%w: %w", jcache.ErrUnavailable, context.DeadlineExceeded):                 http.StatusServiceUnavailable,
+		fmt.Errorf("%w: %w", jcache.ErrIndeterminate, jcache.ErrUnavailable):                  http.StatusGatewayTimeout,
+		fmt.Errorf("%w: %w", errors.New("waiting for the answer"), context.Canceled):          http.StatusGatewayTimeout,
+		fmt.Errorf("%w: on the way to the store", context.DeadlineExceeded):                   http.StatusGatewayTimeout,
+		fmt.Errorf("%w: %w", jcache.ErrContention, errors.New("64 attempts were not enough")): http.StatusServiceUnavailable,
+		jcache.ErrUndecodable: http.StatusInternalServerError,
+	} {
+		if got := statusOf(err); got != want {
+			t.Errorf("%v: %d, want %d", err, got, want)
+		}
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"", "usage"},
+		{"hurt", "usage"},
+		{"run -faults kill,lightning", `no fault "lightning"; there are none, kill`},
+		{"run -servers 0", "not from 1 to 9"},
+		{"run -servers 10", "not from 1 to 9"},
+		{"run -config testdata/missing.yaml", "missing.yaml"},
+		{"serve -config testdata/missing.yaml", "missing.yaml"},
+	} {
+		err := command(t.Context(), strings.Fields(c.args), io.Discard)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("nemesis %s: %v, want %q", c.args, err, c.want)
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	s := time.Second
+	rep := &report{provider: "peer", violations: []string{"x"}, rounds: []*round{
+		{fault: control, counts: counts{calls: 5}},
+		{fault: "kill", outages: []time.Duration{3 * s, 1 * s}, counts: counts{calls: 10, nothing: 1, slowest: 2 * s}},
+		{fault: "kill", outages: []time.Duration{2 * s}, counts: counts{calls: 20, unknown: 3, slowest: 4 * s}, violations: 1},
+	}}
+	other := &report{provider: "hazelcast", rounds: rep.rounds[:2]}
+	var b strings.Builder
+	writeTable(&b, []*report{rep, other})
+	var rows []string
+	for line := range strings.Lines(b.String()) {
+		rows = append(rows, strings.Join(strings.Fields(line), " "))
+	}
+	for _, want := range []string{
+		"none peer 1 - - 0.00 s 0.00 s 5 0 0 0 0",
+		"none hazelcast 1 - - 0.00 s 0.00 s 5 0 0 0 0",
+		"kill peer 2 2.00 s 3.00 s 4.00 s 0.00 s 30 1 3 0 1",
+		"kill hazelcast 1 3.00 s 3.00 s 2.00 s 0.00 s 10 1 0 0 0",
+	} {
+		if !strings.Contains(strings.Join(rows, "\n"), want) {
+			t.Errorf("no line %q in\n%s", want, b.String())
+		}
+	}
+	if got := rep.String(); got != "nemesis: 35 operations, 2 faults, 1 violations" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/providers/peer"
+)
+
+// maxBody bounds what a request brings along.
+const maxBody = 1 << 20
+
+// newHandler returns the routes of a server. Keys and values are texts without tabs and
+// line breaks.
+//
+//	GET    /k/{key}     200 and the value, or 404
+//	PUT    /k/{key}     the body becomes the value; 200
+//	DELETE /k/{key}     200, or 404 if there was none
+//	POST   /cas/{key}   the body is the old value, a line break and the new one; 200 or 409
+//	POST   /new/{key}   the body becomes the value if there is none; 200 or 409
+//	GET    /all         200 and all entries, one line each: key, tab, value
+//	GET    /size        200 and the number of entries
+//	GET    /ready       200 if any one process may end without a loss, and else 503; the
+//	                    body is the number of members, if the provider has such a notion
+//
+// 503 says that certainly nothing was changed, and 504 that it is unknown.
+func newHandler(cache *jcache.Cache[string, string]) http.Handler {
+	mux := http.NewServeMux()
+	// route serves do, which reports false for the status no.
+	route := func(pattern string, no int, do func(ctx context.Context, key, body string) (text string, yes bool, err error)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), callDeadline)
+			defer cancel()
+			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+			if err != nil {
+				http.Error(w, "the body cannot be read", http.StatusBadRequest)
+				return
+			}
+			text, yes, err := do(ctx, r.PathValue("key"), string(body))
+			switch {
+			case err != nil:
+				http.Error(w, err.Error(), statusOf(err))
+			case !yes:
+				w.WriteHeader(no)
+			default:
+				_, _ = io.WriteString(w, text) // the client may be gone
+			}
+		})
+	}
+	route("GET /k/{key}", http.StatusNotFound, func(ctx context.Context, key, _ string) (string, bool, error) {
+		return cache.Get(ctx, key)
+	})
+	route("PUT /k/{key}", 0, func(ctx context.Context, key, body string) (string, bool, error) {
+		return "", true, cache.Put(ctx, key, body)
+	})
+	route("DELETE /k/{key}", http.StatusNotFound, func(ctx context.Context, key, _ string) (string, bool, error) {
+		existed, err := cache.Remove(ctx, key)
+		return "", existed, err
+	})
+	route("POST /cas/{key}", http.StatusConflict, func(ctx context.Context, key, body string) (string, bool, error) {
+		old, changed, _ := strings.Cut(body, "\n")
+		replaced, err := cache.CompareAndReplace(ctx, key, old, changed)
+		return "", replaced, err
+	})
+	route("POST /new/{key}", http.StatusConflict, func(ctx context.Context, key, body string) (string, bool, error) {
+		stored, err := cache.PutIfAbsent(ctx, key, body)
+		return "", stored, err
+	})
+	route("GET /all", 0, func(ctx context.Context, _, _ string) (string, bool, error) {
+		var lines bytes.Buffer
+		for entry, err := range cache.All(ctx) {
+			if err != nil {
+				return "", false, err
+			}
+			fmt.Fprintf(&lines, "%s\t%s\n", entry.Key, entry.Value)
+		}
+		return lines.String(), true, nil
+	})
+	route("GET /size", 0, func(ctx context.Context, _, _ string) (string, bool, error) {
+		n, err := cache.Size(ctx)
+		return fmt.Sprint(n), true, err
+	})
+	route("GET /ready", http.StatusServiceUnavailable, func(ctx context.Context, _, _ string) (string, bool, error) {
+		if p, ok := cache.Unwrap().(*peer.Provider); ok {
+			return fmt.Sprint(p.Members()), p.Safe(), nil
+		}
+		return "", true, cache.Manager().Ping(ctx)
+	})
+	return mux
+}
+
+// statusOf tells what certainly was not done from what may have been.
+func statusOf(err error) int {
+	if errors.Is(err, jcache.ErrIndeterminate) {
+		return http.StatusGatewayTimeout
+	}
+	for _, nothing := range []error{jcache.ErrUnavailable, jcache.ErrContention, jcache.ErrFull, jcache.ErrClosed} {
+		if errors.Is(err, nothing) {
+			return http.StatusServiceUnavailable
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	// probeKeys are so many that every member is the primary of some of them and has
+	// copies of others.
+	probeKeys    = 120
+	probeWorkers = 12
+	// probePatience is how long one attempt of a probe may take, and probePause how
+	// long it waits for the next one.
+	probePatience = 300 * time.Millisecond
+	probePause    = 5 * time.Millisecond
+	// outageTimeout bounds an outage.
+	outageTimeout = 30 * time.Second
+)
+
+// outage returns the time, from now on, until each probe key was once written and then
+// read at a server that may be asked. ok is false if that does not come to pass.
+func (f *fleet) outage() (d time.Duration, ok bool) {
+	start := time.Now()
+	keys := make(chan string, probeKeys)
+	for i := range probeKeys {
+		keys <- fmt.Sprintf("probe-%d", i)
+	}
+	close(keys)
+	var mu sync.Mutex
+	ok = true
+	var wg sync.WaitGroup
+	for range probeWorkers {
+		wg.Go(func() {
+			for key := range keys {
+				served := f.probe(key, start)
+				mu.Lock()
+				d, ok = max(d, time.Since(start)), ok && served
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return d, ok
+}
+
+// probe tries until a key can be written and read.
+func (f *fleet) probe(key string, start time.Time) bool {
+	for time.Since(start) < outageTimeout {
+		if places := f.up(); len(places) > 0 {
+			place := places[rand.IntN(len(places))]
+			value := newValue()
+			a := f.do(place, call{kind: put, key: key, value: value}, probePatience)
+			if a.outcome == done {
+				a = f.do(place, call{kind: get, key: key}, probePatience)
+			}
+			if a.outcome == done && a.value != "" {
+				return true
+			}
+		}
+		pauseFor(probePause)
+	}
+	return false
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A plan is what a run is asked to do.
+type plan struct {
+	config   string
+	servers  int
+	kept     int // entries of the ledger
+	duration time.Duration
+	seed     uint64
+	faults   []fault
+	out      io.Writer
+}
+
+// calm is the time under load before a fault and after it.
+const calm = 500 * time.Millisecond
+
+// A runner is a run at work.
+type runner struct {
+	plan
+	dir       string // of what the servers print
+	fleet     *fleet
+	cluster   cluster
+	noNetwork string // why there is no network
+	rng       *rand.Rand
+	ledger    *ledger
+	report    *report
+
+	printing sync.Mutex
+
+	mu      sync.Mutex
+	round   *round
+	printed int // violations in this round
+}
+
+// run carries the plan out. An error says that it could not be; violations are in the
+// report.
+func (p plan) run(ctx context.Context) (*report, error) {
+	r, err := p.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	r.rounds(ctx)
+	return r.report, nil
+}
+
+// open starts what the plan needs, and writes the ledger. The caller closes the runner.
+func (p plan) open(ctx context.Context) (_ *runner, err error) {
+	if p.servers < 1 || p.servers > maxServers {
+		return nil, fmt.Errorf("the number of servers is not from 1 to %d", maxServers)
+	}
+	provider, err := providerOf(p.config)
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{plan: p, rng: rand.New(rand.NewPCG(p.seed, 0)), report: &report{provider: provider, seed: p.seed}, round: &round{}}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if r.dir, err = os.MkdirTemp("", "nemesis-"); err != nil {
+		return nil, err
+	}
+	var w *network
+	r.noNetwork = "no fault needs them"
+	if provider == "peer" && slices.ContainsFunc(p.faults, func(f fault) bool { return f.split }) {
+		var missing error
+		if w, missing = newNetwork(maxServers); missing != nil {
+			r.noNetwork = missing.Error()
+		}
+	}
+	if r.fleet, err = newFleet(p.config, r.dir, w); err != nil {
+		return nil, err
+	}
+	if provider == "hazelcast" {
+		if r.cluster, err = startMembers(ctx, r.fleet, p.servers); err != nil {
+			return nil, err
+		}
+	} else {
+		r.cluster = grid{r.fleet, p.servers}
+	}
+	r.printf("provider %s, %d servers, seed %d, for %v", provider, p.servers, p.seed, p.duration)
+	return r, r.begin(ctx)
+}
+
+// close ends every process. What the servers printed is kept if there were violations.
+func (r *runner) close() {
+	if r.fleet != nil {
+		r.fleet.close()
+		if m, ok := r.cluster.(*members); ok {
+			m.Kill()
+		}
+	}
+	if len(r.report.violations) > 0 {
+		r.printf("what the servers printed is in %s", r.dir)
+		return
+	}
+	_ = os.RemoveAll(r.dir) // it is a temporary directory
+}
+
+func (r *runner) printf(format string, args ...any) {
+	at := time.Duration(0)
+	if r.fleet != nil {
+		at = r.fleet.since()
+	}
+	r.printing.Lock()
+	defer r.printing.Unlock()
+	fmt.Fprintf(r.out, "%8.3f s  %s\n", at.Seconds(), fmt.Sprintf(format, args...))
+}
+
+// begin starts the servers and writes the ledger.
+func (r *runner) begin(ctx context.Context) error {
+	if err := r.fleet.startAll(ctx, r.servers); err != nil {
+		return err
+	}
+	if err := r.cluster.awaitReady(ctx); err != nil {
+		return err
+	}
+	r.printf("the servers are ready")
+	keys := make([]string, r.kept)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("kept-%d", i)
+	}
+	r.ledger = newLedger(keys)
+	return each(keys, registerClients, func(key string) error {
+		c := call{kind: put, key: key, value: newValue()}
+		a := r.fleet.do(r.fleet.up()[0], c, callDeadline+lateness)
+		r.ledger.note(record{0, c, a}, false)
+		if a.outcome != done {
+			return errors.New("an entry cannot be written, though nothing is wrong yet")
+		}
+		return nil
+	})
+}
+
+// rounds lets faults come until the time is over, or one cannot be healed.
+func (r *runner) rounds(ctx context.Context) {
+	var possible []fault
+	for _, f := range r.faults {
+		if missing := f.missing(r); missing != "" {
+			r.printf("left out: %s: %s", f.name, missing)
+			continue
+		}
+		possible = append(possible, f)
+	}
+	var deck []fault // each fault comes as often as the others
+	for end := time.Now().Add(r.duration); time.Now().Before(end) && ctx.Err() == nil && len(possible) > 0; {
+		if len(deck) == 0 {
+			deck = slices.Clone(possible)
+			r.rng.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
+		}
+		f := deck[0]
+		deck = deck[1:]
+		if !r.hurt(ctx, f) {
+			return
+		}
+	}
+	r.agree()
+	for _, text := range r.fleet.alarms() {
+		r.broken("%s", text)
+	}
+}
+
+// hurt makes one round: the fault comes, is healed, and everything is checked. It reports
+// whether there can be another one.
+func (r *runner) hurt(ctx context.Context, f fault) bool {
+	rd := &round{fault: f.name, number: len(r.report.rounds) + 1}
+	r.mu.Lock()
+	r.round, r.printed = rd, 0
+	r.report.rounds = append(r.report.rounds, rd)
+	r.mu.Unlock()
+	load := startLoad(r.fleet, r.ledger, rd.number, r.rng.Uint64(), f.split, r.broken)
+	pauseFor(calm)
+	what, err := f.strike(ctx, r)
+	healed := time.Now()
+	if err == nil {
+		err = r.cluster.awaitReady(ctx)
+	}
+	rd.ready = time.Since(healed)
+	if err == nil {
+		pauseFor(calm) // whoever came back gets its share of the entries
+		err = r.cluster.awaitReady(ctx)
+	}
+	rd.counts = load.stop()
+	r.printf("%3d %s: %s; %v", rd.number, f.name, what, rd)
+	for _, crash := range r.fleet.crashes() {
+		r.broken("%s", crash)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			r.broken("not healed: %v", err)
+		}
+		return false
+	}
+	r.settle(rd.counts)
+	if !f.split {
+		r.explain(load.histories)
+	}
+	return true
+}
+
+// measure measures an outage that begins now, until wait.
+func (r *runner) measure() (wait func()) {
+	rd := r.round
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		d, ok := r.fleet.outage()
+		if !ok {
+			r.broken("not every key can be read and written %v after the fault", outageTimeout)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		rd.outages = append(rd.outages, d)
+	}()
+	return func() { <-finished }
+}
