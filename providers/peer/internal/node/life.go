@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
+
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,7 +61,7 @@ type life struct {
 	mu   sync.Mutex // of the view
 	view *view.Machine
 	fx   view.Effects
-	met  int64                 // when somebody was met last, and nobody was a member
+	met  int64                 // when somebody was met first, before this one was a member
 	gone map[topology.ID]int64 // when somebody was dismissed
 
 	found findings
@@ -126,6 +128,8 @@ func (l *life) watchView(ctx context.Context) {
 	tick := time.NewTicker(viewTick)
 	defer tick.Stop()
 	joined := false // and the others know
+	remind := time.NewTicker(time.Second)
+	defer remind.Stop()
 	for {
 		select {
 		case <-tick.C:
@@ -139,6 +143,12 @@ func (l *life) watchView(ctx context.Context) {
 			if !joined && l.config.Load() != nil {
 				joined = true
 				l.work.Go(func() { _ = l.agent.UpdateMeta(member.Meta{Joined: true}) }) // as long as what it began with
+			}
+		case <-remind.C:
+			// Who is alive and no member any more may be in another cluster, and the
+			// gossip, which never lost sight of him, has no news.
+			for id, meta := range l.agent.Alive() {
+				l.hearOf(id, meta.Addr)
 			}
 		case <-l.found.wake:
 			found := l.found.take()
@@ -310,17 +320,29 @@ func (l *life) leave() (left bool) {
 func (l *life) heard(e member.Event) {
 	switch e.Kind {
 	case member.Met:
-		l.step(func(now int64) {
-			l.view.Met(now, e.ID, e.Addr)
-			if l.view.Config() == nil {
-				l.met = now
-				l.view.Join(now, e.ID, e.Addr, &l.fx)
-			}
-		})
+		l.hearOf(e.ID, e.Addr)
 	case member.Rejected:
 		err := fmt.Errorf("%s: %w", e.Addr, e.Err)
 		l.rejected.Store(&err)
 	}
+}
+
+// hearOf tells the view of somebody who is alive, as the gossip says. At the address of a
+// member the gossip may speak of that process's life before: whether the member is gone
+// is for its connection to say.
+func (l *life) hearOf(id topology.ID, addr string) {
+	l.step(func(now int64) {
+		c := l.view.Config()
+		switch {
+		case c == nil:
+			if l.met == 0 {
+				l.met = now
+			}
+			l.view.Join(now, id, addr, &l.fx)
+		case !slices.ContainsFunc(c.Members, func(m topology.Member) bool { return m.Addr == addr }):
+			l.view.Met(now, id, addr)
+		}
+	})
 }
 
 // connection takes in what the connections say.
