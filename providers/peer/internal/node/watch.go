@@ -262,10 +262,12 @@ func (l *life) takeEvents(from *wire.Hello, body []byte, _ wire.Responder) {
 	if reign.Less(s.reign) {
 		return // that it was missed has been told
 	}
+	// Under a new reign the last events of the one before may not have come. The numbers
+	// count the events of all caches.
 	missed := reign != s.reign || n != s.n+1
 	s.reign, s.n = reign, n
-	if missed && n != 1 {
-		w.tell(e.Cache, Event{Gap: true})
+	if missed {
+		w.gap()
 	}
 	w.tell(e.Cache, Event{Event: *e})
 }
