@@ -74,8 +74,8 @@ func memcachedFleet(t *testing.T) *fleet {
 			}
 			t.Cleanup(server.Kill)
 		},
-		pause:    func() { must(t, server.Pause()) },
-		resume:   func() { must(t, server.Resume()) },
+		pause:  func() { must(t, server.Pause()) },
+		resume: func() { must(t, server.Resume()) },
 		// The driver allows an operation 3.05 s: to wait for a clear, to connect, and for
 		// the answer. The rest is the server's own.
 		patience: 4 * time.Second, recovery: 5 * time.Second,
