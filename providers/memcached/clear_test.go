@@ -252,14 +252,19 @@ func TestClearNeedsAllServers(t *testing.T) {
 	}
 }
 
+// TestClearCutShort: a Clear that is cut short after it was begun. On a busy machine the
+// context may end before that, and it is tried again.
 func TestClearCutShort(t *testing.T) {
 	c := openCache(t, connectTo(t, servertest.Memcached(t)), "short")
 	put(t, c, "k", "x")
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	err := c.(driver.Clearer).Clear(ctx)
-	if errors.Is(err, driver.ErrUnavailable) {
-		t.Skipf("SKIPPED: the machine is too busy: %v", err)
+	var err error
+	for range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		err = c.(driver.Clearer).Clear(ctx)
+		cancel()
+		if !errors.Is(err, driver.ErrUnavailable) {
+			break
+		}
 	}
 	if !errors.Is(err, driver.ErrIndeterminate) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Clear = %v, want ErrIndeterminate and the context's error", err)

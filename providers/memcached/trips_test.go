@@ -12,8 +12,18 @@ import (
 )
 
 // TestRoundTrips counts the exchanges of each operation, and the commands as the
-// server counts them.
+// server counts them. What takes longer than a lease is counted again.
 func TestRoundTrips(t *testing.T) {
+	for range 10 {
+		if countTrips(t) {
+			return
+		}
+	}
+	t.Error("the machine is too busy to count the exchanges of one lease")
+}
+
+// countTrips reports whether it could count: each operation within one lease.
+func countTrips(t *testing.T) bool {
 	server := servertest.Memcached(t)
 	proxy := newProxy(t, server.Addr)
 	p := connect(t, memcached.Options{Servers: []string{proxy.addr}})
@@ -88,7 +98,7 @@ func TestRoundTrips(t *testing.T) {
 		}
 		exchanges, after := proxy.sent()-sent, stats(t, server.Addr)
 		if time.Since(start) > 900*time.Millisecond {
-			t.Skip("SKIPPED: the machine is too busy to count the exchanges of one lease")
+			return false
 		}
 		if exchanges != op.exchanges {
 			t.Errorf("%s: %d exchanges, want %d", op.name, exchanges, op.exchanges)
@@ -105,6 +115,7 @@ func TestRoundTrips(t *testing.T) {
 		}
 		t.Logf("%-16s ×%d: %3d exchanges;%s", op.name, n, exchanges, line)
 	}
+	return true
 }
 
 // TestLeaseEnds: after the lease, a Get asks for the generation along with its record,
