@@ -93,7 +93,7 @@ func peerFleet(t *testing.T) *fleet {
 		addrs = append(addrs, addr)
 	}
 	all := "[" + strings.Join(addrs, ", ") + "]"
-	return processFleet(t, "peer", "listen: "+all, "join: "+all, "secret: known to both servers")
+	return processFleet(t, "peer", "listen: "+all, "join: "+all, "secret: known to both servers", "reads: local")
 }
 
 func hazelcastFleet(t *testing.T) *fleet {
