@@ -25,8 +25,6 @@ const (
 	// handOffs is how many partitions a member gives, and takes, at the same time.
 	handOffs = 32
 
-	farewell = int64(200 * time.Millisecond)
-
 	// rebornPatience is how much longer than others a process that had to come back
 	// empty looks for the cluster that went on without it.
 	rebornPatience = 10
@@ -61,15 +59,15 @@ type life struct {
 	mu   sync.Mutex // of the view
 	view *view.Machine
 	fx   view.Effects
-	met  int64                 // when somebody was met first, before this one was a member
-	gone map[topology.ID]int64 // when somebody was dismissed
+	met  int64 // when somebody was met first, before this one was a member
+	gone farewells
 
 	found findings
 }
 
 func newLife(n *Node, listener net.Listener, reborn bool) (*life, error) {
 	o := n.opts
-	l := &life{n: n, reborn: reborn, born: time.Now(), over: make(chan struct{}), gone: make(map[topology.ID]int64)}
+	l := &life{n: n, reborn: reborn, born: time.Now(), over: make(chan struct{}), gone: make(farewells)}
 	l.self = topology.Member{ID: topology.ID(rand.Uint64() | 1), Addr: o.Advertise, Zone: o.Zone}
 	l.found.wake = make(chan struct{}, 1)
 	var err error
@@ -138,7 +136,9 @@ func (l *life) watchView(ctx context.Context) {
 					l.view.Found(now, &l.fx)
 				}
 				l.view.Tick(now, &l.fx)
-				l.forget(now)
+				for _, id := range l.gone.due(now) {
+					l.wire.Forget(id)
+				}
 			})
 			if !joined && l.config.Load() != nil {
 				joined = true
@@ -250,31 +250,8 @@ func (l *life) adopt(c *topology.Config) {
 	}
 	l.subs.retain(c)
 	l.subscribeTo(old, c)
-	l.dismiss(old, c)
+	l.gone.change(old, c, l.mono())
 	l.n.announce()
-}
-
-// dismiss notes who is a member no more.
-func (l *life) dismiss(old, c *topology.Config) {
-	if old == nil {
-		return
-	}
-	for i := range old.Members {
-		if id := old.Members[i].ID; !c.Has(id) {
-			l.gone[id] = l.mono()
-		}
-	}
-}
-
-// forget breaks the connections to those who are members no more, once they had the time
-// to hear of it, so that calls that wait for their answers go to their successors.
-func (l *life) forget(now int64) {
-	for id, since := range l.gone {
-		if now-since > farewell {
-			delete(l.gone, id)
-			l.wire.Forget(id)
-		}
-	}
 }
 
 // renewLeases tells each partition until when it may serve.
