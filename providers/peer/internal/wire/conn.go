@@ -28,9 +28,11 @@ type conn struct {
 	limit int       // of the bytes in frames
 	spare sync.Pool // of calls
 
-	mu     sync.Mutex
-	nc     net.Conn // nil until it is made
-	frames []byte
+	mu sync.Mutex
+	nc net.Conn // nil until it is made
+	// dialled: this side asks, the other one answers.
+	dialled bool
+	frames  []byte
 	// taken counts the bytes that the writer took. A frame that begins there or later
 	// in the stream has not left this process.
 	taken uint64
@@ -119,10 +121,10 @@ func (c *conn) take(buf []byte) []byte {
 }
 
 // run writes and reads until the connection breaks, and returns why. It gives each
-// frame that is not an answer to handle, in order. One side pings.
-func (c *conn) run(nc net.Conn, pings bool, handle func(frame)) error {
+// frame that is not an answer to handle, in order. The side that dialled pings.
+func (c *conn) run(nc net.Conn, dialled bool, handle func(frame)) error {
 	c.mu.Lock()
-	c.nc = nc
+	c.nc, c.dialled = nc, dialled
 	ended := c.err != nil
 	c.mu.Unlock()
 	if ended {
@@ -130,7 +132,7 @@ func (c *conn) run(nc net.Conn, pings bool, handle func(frame)) error {
 		return c.err
 	}
 	var writing sync.WaitGroup
-	writing.Go(func() { c.stop(c.write(nc, pings)) })
+	writing.Go(func() { c.stop(c.write(nc, dialled)) })
 	c.stop(c.read(nc, handle))
 	writing.Wait()
 	return c.err
@@ -217,7 +219,13 @@ func (c *conn) stop(err error) {
 	}
 	c.frames = nil
 	if c.nc != nil {
-		_ = bare(c.nc).Close() // it is given up either way
+		nc := bare(c.nc)
+		if tcp, ok := nc.(*net.TCPConn); ok && c.dialled {
+			// A request that was given up goes elsewhere now. If the system went on
+			// sending it, it could arrive after a cut and be executed a second time.
+			_ = tcp.SetLinger(0) // it fails only for what is closed
+		}
+		_ = nc.Close() // it is given up either way
 	}
 }
 

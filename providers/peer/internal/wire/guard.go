@@ -75,7 +75,7 @@ func (g *guard) verify(chain []*x509.Certificate, roots *x509.CertPool, usage x5
 		opts.Intermediates.AddCert(c)
 	}
 	if _, err := chain[0].Verify(opts); err != nil {
-		return fmt.Errorf("%w: the other side has another secret or CA: %w", ErrUntrusted, err)
+		return fmt.Errorf("%w: the other side has another secret, or another domain, or a certificate of another CA: %w", ErrUntrusted, err)
 	}
 	if len(g.names) > 0 && !slices.ContainsFunc(g.names, func(name string) bool { return named(chain[0], name) }) {
 		return fmt.Errorf("%w: the certificate of the other side has none of the expected names", ErrUntrusted)
@@ -98,7 +98,7 @@ func explain(err error) error {
 	var plain tls.RecordHeaderError
 	switch {
 	case errors.As(err, &remote) && remote.Op == "remote error":
-		return fmt.Errorf("%w: the other side did not accept this one's certificate: has it another secret, CA or list of names? (%w)", ErrUntrusted, err)
+		return fmt.Errorf("%w: the other side did not accept this one's certificate: has it another secret, domain, CA or list of names? (%w)", ErrUntrusted, err)
 	case errors.As(err, &plain):
 		return fmt.Errorf("%w: the other side does not speak TLS", ErrUntrusted)
 	case errors.Is(err, errProtocol):

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -294,6 +295,29 @@ func TestDeathOfAPeerIsSeenAtOnce(t *testing.T) {
 		if !a.saw(wire.Broken, 2) || !a.saw(wire.Refused, 2) {
 			t.Errorf("the death was not seen: %v", a.events)
 		}
+	})
+}
+
+// TestGivenUpRequestsNeverArrive: the system sends nothing more of what a connection to
+// who was forgotten still had to send.
+func TestGivenUpRequestsNeverArrive(t *testing.T) {
+	real := func(o *wire.Options) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Listener, o.Dial = l, nil
+	}
+	n := wiretest.New()
+	a, b := start(t, n, 1, real), start(t, n, 2, real)
+	if _, err := a.Peer(2, b.Self().Addr).Call(t.Context(), wire.Data, echo, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	a.Forget(2)
+	poll(t, "the reset", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return slices.ContainsFunc(b.events, func(e wire.Event) bool { return errors.Is(e.Err, syscall.ECONNRESET) })
 	})
 }
 
