@@ -1,9 +1,6 @@
 package jcache
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // A Cache maps keys of type K to values of type V, in whatever place its manager's
 // provider keeps them. It stores by value: what Put was given and what Get
@@ -19,11 +16,9 @@ import (
 // processed the entries that its BatchError does not list.
 type Cache[K comparable, V any] struct {
 	*store
+	scheme[K, V]
 	manager *CacheManager
 	keys    keyCodec[K]
-	codec   Codec[V]
-	policy  ExpiryPolicy[K, V]
-	fixed   *fixedExpiry // of policy, or nil
 	equal   func(a, b V) bool
 }
 
@@ -43,16 +38,6 @@ func (c *Cache[K, V]) WithExpiry(policy ExpiryPolicy[K, V]) *Cache[K, V] {
 	view := *c
 	view.setPolicy(policy)
 	return &view
-}
-
-func (c *Cache[K, V]) setPolicy(policy ExpiryPolicy[K, V]) {
-	if policy == nil {
-		policy = Eternal[K, V]()
-	}
-	c.policy, c.fixed = policy, nil
-	if p, ok := policy.(interface{ fixed() *fixedExpiry }); ok {
-		c.fixed = p.fixed()
-	}
 }
 
 // start begins an operation on one key.
@@ -126,14 +111,6 @@ func (c *Cache[K, V]) entry(ctx context.Context, key K, stored string, seen obse
 		return Entry[K, V]{Key: key}, err
 	}
 	return e, nil
-}
-
-func (c *Cache[K, V]) decode(seen observed) (V, error) {
-	if seen.codec != c.codec.ID() {
-		var zero V
-		return zero, fmt.Errorf("%w: it was written with codec %d, this cache reads codec %d", ErrUndecodable, seen.codec, c.codec.ID())
-	}
-	return c.codec.Decode(seen.value)
 }
 
 // ContainsKey reports whether there is an entry. It is no access: it does not

@@ -21,6 +21,14 @@
 // result in if nobody has changed the entry meanwhile; if somebody has, it begins
 // again. So a processor may run more than once, though it takes effect once.
 //
+// A processor with a name, which [RegisterProcessor] gives it, is executed where the
+// entry is if the provider can do that. It then needs one round trip and meets no
+// contention.
+//
+// Where a provider goes on while the network is split, both sides may change an entry.
+// Afterwards the later write stays, unless the values can be merged: see
+// [RegisterMerge].
+//
 // # Expiry
 //
 // An [ExpiryPolicy] is asked when an entry is created, read and updated. Deadlines

@@ -33,6 +33,10 @@ var (
 	// as often as was tried. Nothing was changed.
 	ErrContention = errors.New("too much contention")
 
+	// ErrProcessor: a registered processor returned an error or panicked. Nothing
+	// was changed.
+	ErrProcessor = errors.New("the processor failed")
+
 	// ErrUnavailable: the provider could not be reached. Nothing was changed;
 	// repeating the operation is safe.
 	ErrUnavailable = driver.ErrUnavailable

@@ -24,7 +24,7 @@ type Entry[K comparable, V any] struct {
 //
 // JSR-107: MutableEntry.
 type MutableEntry[K comparable, V any] struct {
-	cache  *Cache[K, V]
+	scheme *scheme[K, V]
 	key    K
 	seen   observed
 	state  entryState
@@ -56,7 +56,7 @@ func (e *MutableEntry[K, V]) Value() (value V, ok bool, err error) {
 		return value, false, nil
 	}
 	if e.state == entryUntouched {
-		if e.value, err = e.cache.decode(e.seen); err != nil {
+		if e.value, err = e.scheme.decode(e.seen); err != nil {
 			return value, false, err
 		}
 		e.state = entryDecoded
@@ -89,9 +89,9 @@ func (e *MutableEntry[K, V]) SetExpiry(expiry Expiry) { e.expiry = &expiry }
 func (e *MutableEntry[K, V]) change() (change, error) {
 	switch {
 	case e.state == entrySet && e.expiry != nil:
-		return e.cache.writeWith(*e.expiry, e.value, e.seen)
+		return e.scheme.writeWith(*e.expiry, e.value, e.seen)
 	case e.state == entrySet:
-		return e.cache.write(e.key, e.value, e.seen)
+		return e.scheme.write(e.key, e.value, e.seen)
 	case !e.seen.live:
 		return change{}, nil
 	case e.state == entryRemoved:
@@ -99,7 +99,7 @@ func (e *MutableEntry[K, V]) change() (change, error) {
 	case e.expiry != nil:
 		return retime(*e.expiry), nil
 	case e.read:
-		return e.cache.access(e.key, e.value), nil
+		return e.scheme.access(e.key, e.value), nil
 	}
 	return change{}, nil
 }
@@ -145,7 +145,7 @@ func invoke[K comparable, V, T any](ctx context.Context, c *Cache[K, V], key K, 
 		return result, c.fail("invoke", errNoProcessor)
 	}
 	err = c.mutate(ctx, stored, start, func(seen observed) (change, error) {
-		e := MutableEntry[K, V]{cache: c, key: key, seen: seen}
+		e := MutableEntry[K, V]{scheme: &c.scheme, key: key, seen: seen}
 		var err error
 		if result, err = p(ctx, &e); err != nil {
 			return change{}, err
@@ -199,18 +199,22 @@ type Result[T any] struct {
 //
 // JSR-107: Cache.invokeAll.
 func InvokeAll[K comparable, V, T any](ctx context.Context, c *Cache[K, V], keys []K, p Processor[K, V, T]) (map[K]Result[T], error) {
+	if p == nil {
+		return nil, c.fail("invoke all", errNoProcessor)
+	}
+	return invokeAll(ctx, c, keys, func(ctx context.Context, key K) (T, error) { return invoke(ctx, c, key, nil, p) })
+}
+
+func invokeAll[K comparable, V, T any](ctx context.Context, c *Cache[K, V], keys []K, one func(ctx context.Context, key K) (T, error)) (map[K]Result[T], error) {
 	ctx, cancel, err := c.begin(ctx)
 	if err != nil {
 		return nil, c.fail("invoke all", err)
 	}
 	defer c.end(cancel)
-	if p == nil {
-		return nil, c.fail("invoke all", errNoProcessor)
-	}
 	keys = distinct(keys)
 	results := make([]Result[T], len(keys))
 	parallel(len(keys), func(i int) {
-		results[i].Value, results[i].Err = invoke(ctx, c, keys[i], nil, p)
+		results[i].Value, results[i].Err = one(ctx, keys[i])
 	})
 	all := make(map[K]Result[T], len(keys))
 	for i, key := range keys {

@@ -128,7 +128,7 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 		}
 		opts.Expiry, _ = NewExpiryPolicy[K, V](declared.ExpiryPolicy, declared.Expiry) // NewManager has checked it
 	}
-	c := &Cache[K, V]{manager: m, keys: newKeyCodec[K](), codec: opts.Codec, equal: opts.Equal}
+	c := &Cache[K, V]{manager: m, keys: newKeyCodec[K](), scheme: scheme[K, V]{codec: opts.Codec}, equal: opts.Equal}
 	if c.codec == nil {
 		c.codec = Tagged[V]()
 	}
@@ -142,6 +142,7 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 		return nil, err
 	}
 	c.store = newStore(name, m.provider, cache, driver.FeaturesOf(cache).Without(m.disabled...))
+	c.inRecord = c.features.Toucher == nil
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.caches[name] = c
@@ -291,6 +292,17 @@ func (m *CacheManager) AwaitSafe(ctx context.Context) error {
 }
 
 const safePoll = 10 * time.Millisecond
+
+// Unwrap returns the provider's own object behind the manager, or nil if it has none to
+// show. The provider documents its type.
+//
+// JSR-107: CacheManager.unwrap.
+func (m *CacheManager) Unwrap() any {
+	if u, ok := m.conn.(driver.Unwrapper); ok {
+		return u.Unwrap()
+	}
+	return nil
+}
 
 // Closed reports whether the manager has been closed.
 //

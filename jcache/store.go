@@ -90,8 +90,10 @@ func (s *store) read(ctx context.Context, key string) (observed, error) {
 	return observe(item, time.Now())
 }
 
-func (s *store) checkSize(record []byte) error {
-	if limit := s.info.MaxRecordBytes; limit > 0 && len(record) > limit {
+func (s *store) checkSize(record []byte) error { return checkSize(record, s.info.MaxRecordBytes) }
+
+func checkSize(record []byte, limit int) error {
+	if limit > 0 && len(record) > limit {
 		return fmt.Errorf("%w: an encoded value of %d bytes, the provider takes %d; "+
 			"store less in one entry or raise the provider's limit", ErrTooLarge, len(record), limit)
 	}
@@ -149,9 +151,7 @@ func (s *store) apply(ctx context.Context, key string, seen observed, ch change)
 			now, err := s.read(ctx, key)
 			return false, now, err
 		}
-		moved := s.newRecord(seen.codec, ch.deadline)
-		moved.record = append(moved.record, seen.value...)
-		ch = moved
+		ch = ch.move(seen)
 	}
 	if err := s.checkSize(ch.record); err != nil {
 		return false, observed{}, err

@@ -20,4 +20,8 @@ var (
 	// ErrFull: the backend has no room for the record and does not evict.
 	// Nothing was changed.
 	ErrFull = errors.New("no room left")
+
+	// ErrNoProcessor: the process that serves the key does not know the processor.
+	// Nothing was changed.
+	ErrNoProcessor = errors.New("no such processor")
 )

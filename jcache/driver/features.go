@@ -8,6 +8,7 @@ type Features struct {
 	BatchPutter BatchPutter
 	Exchanger   Exchanger
 	Toucher     Toucher
+	Invoker     Invoker
 	Scanner     Scanner
 	Clearer     Clearer
 	Sizer       Sizer
@@ -28,6 +29,7 @@ func FeaturesOf(c Cache) Features {
 	f.BatchPutter, _ = c.(BatchPutter)
 	f.Exchanger, _ = c.(Exchanger)
 	f.Toucher, _ = c.(Toucher)
+	f.Invoker, _ = c.(Invoker)
 	f.Scanner, _ = c.(Scanner)
 	f.Clearer, _ = c.(Clearer)
 	f.Sizer, _ = c.(Sizer)
@@ -47,6 +49,7 @@ const (
 	FeatureBatchPut Feature = "batch put"
 	FeatureExchange Feature = "exchange"
 	FeatureTouch    Feature = "touch"
+	FeatureInvoke   Feature = "invoke"
 	FeatureScan     Feature = "scan"
 	FeatureClear    Feature = "clear"
 	FeatureSize     Feature = "size"
@@ -72,6 +75,7 @@ func (f Features) list(present bool) []Feature {
 		{FeatureBatchPut, f.BatchPutter != nil},
 		{FeatureExchange, f.Exchanger != nil},
 		{FeatureTouch, f.Toucher != nil},
+		{FeatureInvoke, f.Invoker != nil},
 		{FeatureScan, f.Scanner != nil},
 		{FeatureClear, f.Clearer != nil},
 		{FeatureSize, f.Sizer != nil},
@@ -100,6 +104,8 @@ func (f Features) Without(names ...Feature) Features {
 			f.Exchanger = nil
 		case FeatureTouch:
 			f.Toucher = nil
+		case FeatureInvoke:
+			f.Invoker = nil
 		case FeatureScan:
 			f.Scanner = nil
 		case FeatureClear:

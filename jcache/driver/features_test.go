@@ -18,11 +18,12 @@ func (everything) PutBatch(context.Context, []driver.Entry) []error          { r
 func (everything) Touch(context.Context, string, driver.Token, time.Time) (bool, error) {
 	return false, nil
 }
-func (everything) Scan(context.Context) iter.Seq2[driver.Item, error] { return nil }
-func (everything) Clear(context.Context) error                        { return nil }
-func (everything) Size(context.Context) (int, error)                  { return 0, nil }
-func (everything) Local(string) bool                                  { return false }
-func (everything) Unwrap() any                                        { return nil }
+func (everything) Invoke(context.Context, string, string, []byte) ([]byte, error) { return nil, nil }
+func (everything) Scan(context.Context) iter.Seq2[driver.Item, error]             { return nil }
+func (everything) Clear(context.Context) error                                    { return nil }
+func (everything) Size(context.Context) (int, error)                              { return 0, nil }
+func (everything) Local(string) bool                                              { return false }
+func (everything) Unwrap() any                                                    { return nil }
 func (everything) Exchange(context.Context, string, []byte, time.Time) (driver.Item, bool, error) {
 	return driver.Item{}, false, nil
 }
@@ -32,7 +33,7 @@ func (everything) Lock(context.Context, string, time.Duration) (func(context.Con
 }
 
 var all = []driver.Feature{
-	driver.FeatureBatchGet, driver.FeatureBatchPut, driver.FeatureExchange, driver.FeatureTouch, driver.FeatureScan, driver.FeatureClear,
+	driver.FeatureBatchGet, driver.FeatureBatchPut, driver.FeatureExchange, driver.FeatureTouch, driver.FeatureInvoke, driver.FeatureScan, driver.FeatureClear,
 	driver.FeatureSize, driver.FeatureWatch, driver.FeatureLock, driver.FeatureLocality, driver.FeatureUnwrap,
 }
 

@@ -53,6 +53,17 @@ type Toucher interface {
 	Touch(ctx context.Context, key string, token Token, deadline time.Time) (touched bool, err error)
 }
 
+// Invoker executes functions where the records are, in one round trip whatever the
+// record's size, and never more than once. Without it, or where the process that serves
+// the key does not know the function, the record is read, the function is executed in
+// this process, and the outcome is swapped in.
+type Invoker interface {
+	// Invoke executes the Processor that is registered under that name on the record
+	// of key, stores what it decides, and returns its output. If the process that
+	// serves the key does not know the name, the error matches ErrNoProcessor.
+	Invoke(ctx context.Context, key, processor string, args []byte) (output []byte, err error)
+}
+
 // Scanner lists records. Without it, iteration is unsupported.
 type Scanner interface {
 	// Scan yields every record with its Key set. A key that is present from

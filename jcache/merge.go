@@ -1,0 +1,96 @@
+package jcache
+
+import (
+	"bytes"
+	"sync"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// A Revision is an entry as one side of a split network left it.
+type Revision struct {
+	// Value is encoded, and must not be changed.
+	Value []byte
+	// Deadline is when the entry expires. Zero: never.
+	Deadline time.Time
+}
+
+// A MergeFunc makes one entry of two that differ. What it returns must depend on nothing
+// but its arguments, and not on their order; and merging the result with one of them
+// again must change nothing. It must not panic, and must be quick.
+type MergeFunc func(a, b Revision) Revision
+
+var merges struct {
+	sync.RWMutex
+	byCodec [256]MergeFunc
+}
+
+// RegisterMerge makes known how entries are merged that were encoded by the Codec of that
+// ID, whichever cache they belong to. It is called when packages are initialised, in every
+// process that may keep entries. A codec that has a function already, or one that is the
+// default of this package, is a mistake in the program and panics: a value of one's own
+// that merges has a codec of its own.
+//
+// Providers that go on while the network is split call it when they find, afterwards, that
+// an entry was changed on both sides. Without a function the later write stays.
+func RegisterMerge(codec byte, merge MergeFunc) {
+	merges.Lock()
+	defer merges.Unlock()
+	if codec <= codecGob || merge == nil {
+		panic("jcache: a merge needs a function, and a codec of its own")
+	}
+	if merges.byCodec[codec] != nil {
+		panic("jcache: two functions merge entries of the same codec")
+	}
+	merges.byCodec[codec] = merge
+}
+
+// MergeRecords makes one record of two, if both were written by a codec that somebody
+// registered a function for. The order of the records makes no difference. It is for
+// providers; of the items it uses, and sets, records and deadlines.
+func MergeRecords(a, b driver.Item) (merged driver.Item, ok bool) {
+	x, errX := observe(a, time.Time{})
+	y, errY := observe(b, time.Time{})
+	if errX != nil || errY != nil || x.codec != y.codec {
+		return driver.Item{}, false
+	}
+	merges.RLock()
+	merge := merges.byCodec[x.codec]
+	merges.RUnlock()
+	if merge == nil {
+		return driver.Item{}, false
+	}
+	defer func() {
+		if recover() != nil { // a server must survive it
+			merged, ok = driver.Item{}, false
+		}
+	}()
+	m := merge(Revision{x.value, fromMillis(x.deadline)}, Revision{y.value, fromMillis(y.deadline)})
+	deadline := int64(0)
+	if !m.Deadline.IsZero() {
+		deadline = toMillis(m.Deadline)
+	}
+	merged.Deadline = fromMillis(deadline)
+	inRecord := (a.Record[driver.WriteIDBytes]|b.Record[driver.WriteIDBytes])&flagDeadline != 0
+	is := func(o observed) bool { return bytes.Equal(m.Value, o.value) && (!inRecord || deadline == o.deadline) }
+	switch isX, isY := is(x), is(y); {
+	case isX && (!isY || x.writeID >= y.writeID):
+		merged.Record = a.Record
+	case isY:
+		merged.Record = b.Record
+	default:
+		merged.Record = appendHeader(nil, mergedID(x.writeID, y.writeID), x.codec, deadline, inRecord)
+		merged.Record = append(merged.Record, m.Value...)
+	}
+	return merged, true
+}
+
+// mergedID is the write id of a merge: the same on whichever side it is made, and as good
+// as random.
+func mergedID(a, b uint64) uint64 {
+	if a == b {
+		return a
+	}
+	return a ^ b
+}
