@@ -12,7 +12,7 @@ func TestConformance(t *testing.T) {
 	addrs := cluster(t).Addrs
 	conformance.Run(t, conformance.Harness{
 		Name:  "hazelcast",
-		Lacks: []driver.Feature{driver.FeatureTouch, driver.FeatureLocality},
+		Lacks: []driver.Feature{driver.FeatureTouch, driver.FeatureInvoke, driver.FeatureLocality},
 		Connect: func(t conformance.T) driver.Provider {
 			p, err := hazelcast.Connect(t.Context(), hazelcast.Options{Servers: addrs})
 			if err != nil {

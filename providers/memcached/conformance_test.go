@@ -21,7 +21,7 @@ func TestConformance(t *testing.T) {
 			return p
 		},
 		Lacks: []driver.Feature{
-			driver.FeatureBatchPut, driver.FeatureExchange, driver.FeatureTouch, driver.FeatureScan,
+			driver.FeatureBatchPut, driver.FeatureExchange, driver.FeatureTouch, driver.FeatureInvoke, driver.FeatureScan,
 			driver.FeatureSize, driver.FeatureWatch, driver.FeatureLock, driver.FeatureLocality,
 		},
 	})
