@@ -147,7 +147,7 @@ type auditedCache struct {
 
 func (c *auditedCache) Features() driver.Features {
 	f := driver.Features{
-		BatchGetter: c, BatchPutter: c, Exchanger: c, Toucher: c, Scanner: c, Clearer: c, Sizer: c, Watcher: c, Locker: c,
+		BatchGetter: c, BatchPutter: c, Exchanger: c, Toucher: c, Invoker: c, Scanner: c, Clearer: c, Sizer: c, Watcher: c, Locker: c,
 		Locality: c.f.Locality, Unwrapper: c.f.Unwrapper,
 	}
 	for _, name := range f.List() {
@@ -246,6 +246,13 @@ func (c *auditedCache) Touch(ctx context.Context, key string, token driver.Token
 	touched, err := c.f.Toucher.Touch(ctx, key, token, deadline)
 	returned(err)
 	return touched, err
+}
+
+func (c *auditedCache) Invoke(ctx context.Context, key, processor string, args []byte) ([]byte, error) {
+	returned := c.audit.call(ctx, "Invoke", key)
+	output, err := c.f.Invoker.Invoke(ctx, key, processor, args)
+	returned(err)
+	return output, err
 }
 
 func (c *auditedCache) Scan(ctx context.Context) iter.Seq2[driver.Item, error] {

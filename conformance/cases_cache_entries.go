@@ -19,9 +19,9 @@ var entryCases = []testCase{
 		uses:   []driver.Feature{driver.FeatureBatchGet, driver.FeatureBatchPut, driver.FeatureExchange},
 		run: func(e *env) {
 			a, b := newCaches(e, jcache.Options[string, string]{})
-			writes := []string{"put", "putAll", "getAndPut", "replace", "compareAndReplace", "getAndReplace", "invoke set", "invokeAll set", "invokeEntry set"}
-			reads := []string{"get", "getEntry", "getAll", "invoke value", "invokeAll value"}
-			removals := []string{"remove", "removeKeys", "getAndRemove", "compareAndRemove", "invoke remove"}
+			writes := []string{"put", "putAll", "getAndPut", "replace", "compareAndReplace", "getAndReplace", "invoke set", "invokeRegistered set", "invokeAll set", "invokeEntry set"}
+			reads := []string{"get", "getEntry", "getAll", "invoke value", "invokeRegistered value", "invokeAll value"}
+			removals := []string{"remove", "removeKeys", "getAndRemove", "compareAndRemove", "invoke remove", "invokeRegistered remove"}
 			keys := []string{key, otherKey}
 			for round := range 5 {
 				last := fmt.Sprint(valueMark, round, ".first")

@@ -153,7 +153,7 @@ func cacheExpiryCases() []testCase {
 		},
 	}
 	// Each way of looking at an entry sees it until its deadline and not after.
-	for _, name := range []string{"get", "getEntry", "getAll", "containsKey", "iterate", "invoke exists", "invokeAll value"} {
+	for _, name := range []string{"get", "getEntry", "getAll", "containsKey", "iterate", "invoke exists", "invokeRegistered exists", "invokeRegistered value", "invokeAll value"} {
 		op := operationNamed(name)
 		cases = append(cases, testCase{
 			name: "expiry/exact for " + name, rule: ruleExact, source: "package jcache, Expiry", needs: op.needs, uses: op.uses,

@@ -32,6 +32,8 @@ var races = []struct {
 	{"getAndPut of a present key", oldValue, false, "getAndPut", oldValue},
 	{"getAndReplace", oldValue, false, "getAndReplace", oldValue},
 	{"invoke value+set", oldValue, false, "invoke value+set", oldValue},
+	{"invokeRegistered value+set", oldValue, false, "invokeRegistered value+set", oldValue},
+	{"invokeRegistered value+set over an expired entry", oldValue, true, "invokeRegistered value+set", absent},
 	{"invoke value+set over an expired entry", oldValue, true, "invoke value+set", absent},
 }
 
@@ -53,6 +55,28 @@ func cacheRaceCases() []testCase {
 				n, _, err := b.Get(e.ctx, key)
 				e.ok(err)
 				e.equal("the sum", n, goroutines*each)
+			},
+		},
+		{
+			name:   "race/no increment by a registered processor is lost",
+			rule:   ruleAtomic,
+			source: "jcache.RegisteredProcessor.Invoke",
+			uses:   usesInvoke,
+			run: func(e *env) {
+				a, b := newCaches(e, jcache.Options[string, int]{})
+				const goroutines, each = 8, 25
+				e.parallel(goroutines, func(i int) {
+					c := [2]*jcache.Cache[string, int]{a, b}[i%2]
+					for range each {
+						_, err := add.Invoke(e.ctx, c, key, 2)
+						e.ok(err)
+						_, err = jcache.Invoke(e.ctx, c, key, increment)
+						e.ok(err)
+					}
+				})
+				n, _, err := b.Get(e.ctx, key)
+				e.ok(err)
+				e.equal("the sum", n, goroutines*each*3)
 			},
 		},
 		{
@@ -97,7 +121,7 @@ func cacheRaceCases() []testCase {
 			name:   "race/histories are linearizable",
 			rule:   ruleAtomic,
 			source: "package jcache, Consistency",
-			uses:   usesExchange,
+			uses:   append(usesInvoke, usesExchange...),
 			run:    raceHistories,
 		},
 	}
@@ -144,6 +168,7 @@ func raceHistories(e *env) {
 	names := []string{
 		"get", "containsKey", "put", "getAndPut", "putIfAbsent", "remove", "getAndRemove", "replace", "getAndReplace",
 		"compareAndReplace", "compareAndReplace", "compareAndRemove", "invoke value+set", "invoke remove", "invokeEntry value+set",
+		"invokeRegistered value+set", "invokeRegistered remove",
 	}
 	const keys, goroutines, each = 20, 4, 7
 	for k := range keys {

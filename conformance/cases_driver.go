@@ -11,7 +11,7 @@ import (
 
 // driverCases returns the cases on the bare driver.
 func driverCases() []testCase {
-	return slices.Concat(openCases, readCases, swapCases, tokenCases, batchCases, exchangeCases, touchCases,
+	return slices.Concat(openCases, readCases, swapCases, tokenCases, batchCases, exchangeCases, touchCases, driverInvokeCases,
 		scanCases, clearCases, watchCases, lockCases, expiryCases, contextCases, raceCases)
 }
 

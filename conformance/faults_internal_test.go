@@ -49,7 +49,7 @@ func TestHistoriesWithFaults(t *testing.T) {
 	}).ToModel()
 	names := []string{
 		"get", "containsKey", "put", "getAndPut", "putIfAbsent", "remove", "getAndRemove", "replace", "getAndReplace",
-		"compareAndReplace", "compareAndRemove", "invoke value+set", "invoke remove", "putAll",
+		"compareAndReplace", "compareAndRemove", "invoke value+set", "invoke remove", "invokeRegistered value+set", "invokeRegistered remove", "putAll",
 	}
 	disabled := [][]driver.Feature{nil, {driver.FeatureExchange, driver.FeatureBatchPut}}
 	var answered, failed atomic.Int64

@@ -104,7 +104,7 @@ var matrix = slices.Concat([]row{
 		rule:    "replace(key, oldValue, newValue) of another value counts as an access."},
 	{operation: "getAndReplace", absent: behaviour{result: absent}, present: updates.returning(oldValue),
 		rule: "getAndReplace of a present key is an update and no access, although it returns the old value."},
-}, invokeRows("invoke"), invokeRows("invokeEntry"), invokeRows("invokeAll"), invokeRows("invokeExclusive"))
+}, invokeRows("invoke"), invokeRows("invokeRegistered"), invokeRows("invokeEntry"), invokeRows("invokeAll"), invokeRows("invokeExclusive"))
 
 // invokeRows returns the table of net effects: what a processor does to its entry
 // and back again leaves no trace.

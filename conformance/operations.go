@@ -27,6 +27,7 @@ type operation struct {
 
 var (
 	usesTouch    = []driver.Feature{driver.FeatureTouch}
+	usesInvoke   = []driver.Feature{driver.FeatureInvoke}
 	usesExchange = []driver.Feature{driver.FeatureExchange}
 	usesBatchGet = []driver.Feature{driver.FeatureBatchGet, driver.FeatureTouch}
 	usesBatchPut = []driver.Feature{driver.FeatureBatchPut}
@@ -190,9 +191,10 @@ func valueOf(e *stringEntry) (string, error) {
 
 func readValue(_ context.Context, e *stringEntry) (string, error) { return valueOf(e) }
 
-// init adds one operation for each processor, and for some one of each kind of call.
+// init adds one operation for each processor and each kind of call.
 func init() {
 	for _, p := range processors {
+		registered := jcache.RegisterProcessor("conformance."+p.name, jcache.Options[string, string]{}, p.run)
 		processor := func(value string) jcache.Processor[string, string, string] {
 			return func(_ context.Context, e *stringEntry) (string, error) { return p.run(e, value) }
 		}
@@ -200,6 +202,10 @@ func init() {
 			operation{name: "invoke " + p.name, source: "JSR-107: Cache.invoke", uses: p.uses,
 				run: func(ctx context.Context, c stringCache, keys []string, value, _ string) (string, error) {
 					return refusal(jcache.Invoke(ctx, c, keys[0], processor(value)))
+				}},
+			operation{name: "invokeRegistered " + p.name, source: "jcache.RegisteredProcessor.Invoke", uses: append(usesInvoke, p.uses...),
+				run: func(ctx context.Context, c stringCache, keys []string, value, _ string) (string, error) {
+					return refusal(registered.Invoke(ctx, c, keys[0], value))
 				}},
 			operation{name: "invokeEntry " + p.name, source: "jcache.InvokeEntry", uses: p.uses,
 				run: func(ctx context.Context, c stringCache, keys []string, value, _ string) (string, error) {
@@ -233,7 +239,7 @@ func init() {
 
 // refusal makes the error of a processor a result.
 func refusal(result string, err error) (string, error) {
-	if errors.Is(err, errRefused) {
+	if errors.Is(err, errRefused) || errors.Is(err, jcache.ErrProcessor) {
 		return "refused", nil
 	}
 	return result, err

@@ -39,7 +39,7 @@ func randomCases() []testCase {
 			name:   fmt.Sprint("random/sequence ", i+1),
 			rule:   "Whatever the order of the operations, each does what it would do to a map.",
 			source: "JSR-107: Cache",
-			uses:   []driver.Feature{driver.FeatureBatchGet, driver.FeatureBatchPut, driver.FeatureExchange, driver.FeatureTouch, driver.FeatureClear},
+			uses:   []driver.Feature{driver.FeatureBatchGet, driver.FeatureBatchPut, driver.FeatureExchange, driver.FeatureTouch, driver.FeatureInvoke, driver.FeatureClear},
 			run: func(e *env) {
 				random := rand.New(rand.NewPCG(e.suite.seed, uint64(i)))
 				m := e.manager(0)

@@ -16,6 +16,7 @@ type (
 	putBatchFunc func(ctx context.Context, entries []driver.Entry) []error
 	exchangeFunc func(ctx context.Context, key string, record []byte, deadline time.Time) (driver.Item, bool, error)
 	touchFunc    func(ctx context.Context, key string, token driver.Token, deadline time.Time) (bool, error)
+	invokeFunc   func(ctx context.Context, key, processor string, args []byte) ([]byte, error)
 	scanFunc     func(ctx context.Context) iter.Seq2[driver.Item, error]
 	clearFunc    func(ctx context.Context) error
 	sizeFunc     func(ctx context.Context) (int, error)
@@ -34,6 +35,9 @@ func (f exchangeFunc) Exchange(ctx context.Context, key string, record []byte, d
 }
 func (f touchFunc) Touch(ctx context.Context, key string, token driver.Token, deadline time.Time) (bool, error) {
 	return f(ctx, key, token, deadline)
+}
+func (f invokeFunc) Invoke(ctx context.Context, key, processor string, args []byte) ([]byte, error) {
+	return f(ctx, key, processor, args)
 }
 func (f scanFunc) Scan(ctx context.Context) iter.Seq2[driver.Item, error] { return f(ctx) }
 func (f clearFunc) Clear(ctx context.Context) error                       { return f(ctx) }
@@ -65,6 +69,29 @@ func (b *broken) ruinTokens(token func(driver.Item) driver.Token) {
 		swapped, _, err := b.Cache.Swap(ctx, key, old, record, deadline)
 		return swapped, nil, err
 	}
+}
+
+// What a ruined Invoke is made of: a read and what the processor decides on it, and the
+// call as it should be.
+type (
+	decideFunc func() (driver.Item, driver.Decision)
+	callFunc   func() (output []byte, err error)
+)
+
+// ruinInvoke replaces the execution of processors that are known.
+func (b *broken) ruinInvoke(invoke func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error)) {
+	whole := b.f.Invoker
+	b.f.Invoker = invokeFunc(func(ctx context.Context, key, processor string, args []byte) ([]byte, error) {
+		run := driver.ProcessorNamed(processor)
+		if run == nil {
+			return nil, driver.ErrNoProcessor
+		}
+		decide := func() (driver.Item, driver.Decision) {
+			item, found, _ := b.Cache.Get(ctx, key) // of memory, which has no errors
+			return item, run(item, found, args)
+		}
+		return invoke(ctx, key, decide, func() ([]byte, error) { return whole.Invoke(ctx, key, processor, args) })
+	})
 }
 
 // ruinDeadlines stores records under other deadlines.

@@ -111,7 +111,7 @@ func TestCoarseProviderIsSound(t *testing.T) {
 			}),
 		}
 	}, []driver.Feature{
-		driver.FeatureBatchPut, driver.FeatureTouch, driver.FeatureSize, driver.FeatureWatch, driver.FeatureLock, driver.FeatureLocality, driver.FeatureUnwrap,
+		driver.FeatureBatchPut, driver.FeatureTouch, driver.FeatureInvoke, driver.FeatureSize, driver.FeatureWatch, driver.FeatureLock, driver.FeatureLocality, driver.FeatureUnwrap,
 	})
 	t.Log(strings.TrimSpace(report.String()))
 }

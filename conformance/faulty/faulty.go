@@ -90,6 +90,9 @@ func (c *cache) Features() driver.Features {
 	if f.Toucher != nil {
 		f.Toucher = c
 	}
+	if f.Invoker != nil {
+		f.Invoker = c
+	}
 	if f.Scanner != nil {
 		f.Scanner = c
 	}
@@ -214,6 +217,19 @@ func (c *cache) Touch(ctx context.Context, key string, token driver.Token, deadl
 		return err
 	})
 	return result.touched && err == nil, err
+}
+
+func (c *cache) Invoke(ctx context.Context, key, processor string, args []byte) ([]byte, error) {
+	var result struct{ output []byte } // as in Swap
+	err := c.write(ctx, Call{Op: "Invoke", Key: key}, func(ctx context.Context) error {
+		output, err := c.f.Invoker.Invoke(ctx, key, processor, args)
+		result.output = output
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result.output, nil
 }
 
 func (c *cache) Scan(ctx context.Context) iter.Seq2[driver.Item, error] {

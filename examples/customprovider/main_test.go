@@ -12,7 +12,7 @@ func TestConformance(t *testing.T) {
 		Name:    "tiny",
 		Connect: func(conformance.T) driver.Provider { return &provider{} },
 		Lacks: []driver.Feature{
-			driver.FeatureBatchGet, driver.FeatureBatchPut, driver.FeatureExchange, driver.FeatureTouch, driver.FeatureScan,
+			driver.FeatureBatchGet, driver.FeatureBatchPut, driver.FeatureExchange, driver.FeatureTouch, driver.FeatureInvoke, driver.FeatureScan,
 			driver.FeatureClear, driver.FeatureSize, driver.FeatureWatch, driver.FeatureLock, driver.FeatureLocality, driver.FeatureUnwrap,
 		},
 	})
