@@ -124,7 +124,7 @@ func (s *Session) update(ctx context.Context, name string, fn func(data []byte, 
 		if err != nil {
 			return r, err
 		}
-		r.attributes = r.apply([]change{{name, data}})
+		r.attributes = r.apply([]change{{name, data}}, r.now())
 		return r, nil
 	}
 	switch s.state {

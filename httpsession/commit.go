@@ -77,10 +77,10 @@ func (s *Session) forget() {
 func (s *Session) edited(r record) record {
 	r.accessed = time.Now().UnixMicro()
 	if s.maxInactive != nil {
-		r.maxInactive = *s.maxInactive
+		r.maxInactive, r.chosen = *s.maxInactive, r.now()
 	}
 	if len(s.changes) > 0 {
-		r.attributes = r.apply(s.changes)
+		r.attributes = r.apply(s.changes, r.now())
 	}
 	return r
 }

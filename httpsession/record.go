@@ -12,56 +12,63 @@ import (
 // A record is a session as it is stored:
 //
 //	version      1 byte
-//	state        1 byte: live, invalidated or renewed
+//	state        1 byte: live, renewed or invalidated
 //	created      8 bytes, microseconds since 1970
 //	accessed     8 bytes, the same; of a session that has ended, when it did
 //	maxInactive  8 bytes, milliseconds; not positive: for ever
-//	attributes   each: length of name, name, length of value, value
+//	chosen       8 bytes, when maxInactive was set; zero: at the beginning
+//	attributes   see below
 //
-// Lengths are varints; the other numbers are little-endian. Attributes stay
-// encoded: they are decoded when a handler reads them, and copied as they are when
-// others change. A session that has ended leaves a record without attributes, a
-// tombstone, so that whoever still holds its id learns that it is dead.
+// Numbers are little-endian. A session that has ended leaves a record without
+// attributes, a tombstone, so that whoever still holds its id learns that it is dead.
 type record struct {
 	state       state
 	created     int64
 	accessed    int64
 	maxInactive time.Duration
+	chosen      int64
 	attributes  []byte // immutable
 }
 
+// A state is what became of a session. Where records are merged, the greater one wins.
 type state byte
 
 const (
 	live state = iota
-	invalidated
 	renewed
+	invalidated
 )
 
 const (
-	formatVersion = 1
-	fixedBytes    = 2 + 3*8
+	formatVersion = 2
+	fixedBytes    = 2 + 4*8
 )
 
 var errRecord = errors.New("damaged session record")
 
-// recordCodec encodes records for jcache. 64 is its number among the codecs.
+// codecID is the number of recordCodec among the codecs of jcache.
+const codecID = 64
+
+// recordCodec encodes records for jcache.
 type recordCodec struct{}
 
-func (recordCodec) ID() byte { return 64 }
+func (recordCodec) ID() byte { return codecID }
 
-func (recordCodec) Append(dst []byte, r record) ([]byte, error) {
+func (recordCodec) Append(dst []byte, r record) ([]byte, error) { return r.append(dst), nil }
+
+func (r *record) append(dst []byte) []byte {
 	dst = append(dst, formatVersion, byte(r.state))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.created))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.accessed))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.maxInactive.Milliseconds()))
-	return append(dst, r.attributes...), nil
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.chosen))
+	return append(dst, r.attributes...)
 }
 
 // Decode keeps data, which is immutable as every stored record is. It checks the
 // whole structure, so that reading attributes cannot fail later.
 func (recordCodec) Decode(data []byte) (record, error) {
-	if len(data) < fixedBytes || data[0] != formatVersion || data[1] > byte(renewed) {
+	if len(data) < fixedBytes || data[0] != formatVersion || data[1] > byte(invalidated) {
 		return record{}, fmt.Errorf("%w: %w", jcache.ErrUndecodable, errRecord)
 	}
 	r := record{
@@ -69,13 +76,11 @@ func (recordCodec) Decode(data []byte) (record, error) {
 		created:     int64(binary.LittleEndian.Uint64(data[2:])),
 		accessed:    int64(binary.LittleEndian.Uint64(data[10:])),
 		maxInactive: millis(int64(binary.LittleEndian.Uint64(data[18:]))),
+		chosen:      int64(binary.LittleEndian.Uint64(data[26:])),
 		attributes:  data[fixedBytes:],
 	}
-	for rest := r.attributes; len(rest) > 0; {
-		var ok bool
-		if _, _, rest, ok = nextAttribute(rest); !ok {
-			return record{}, fmt.Errorf("%w: %w", jcache.ErrUndecodable, errRecord)
-		}
+	if !wellFormed(r.attributes) {
+		return record{}, fmt.Errorf("%w: %w", jcache.ErrUndecodable, errRecord)
 	}
 	return r, nil
 }
@@ -86,90 +91,17 @@ func millis(n int64) time.Duration {
 	return time.Duration(max(-most, min(most, n))) * time.Millisecond
 }
 
-// nextAttribute takes the first attribute off an encoded list.
-func nextAttribute(list []byte) (name, value, rest []byte, ok bool) {
-	name, list, ok = cutBytes(list)
-	if !ok {
-		return nil, nil, nil, false
-	}
-	value, rest, ok = cutBytes(list)
-	return name, value, rest, ok
-}
-
-// cutBytes takes a length and that many bytes off data.
-func cutBytes(data []byte) (head, rest []byte, ok bool) {
-	n, size := binary.Uvarint(data)
-	if size <= 0 || n > uint64(len(data)-size) {
-		return nil, nil, false
-	}
-	end := size + int(n)
-	return data[size:end:end], data[end:], true
-}
-
-// attribute returns the encoded value of an attribute.
-func (r *record) attribute(name string) ([]byte, bool) {
+// now returns the time for changes of the record in microseconds: that of the clock, but
+// later than every change before, so that a change wins over what it replaces although
+// the clocks of two servers differ. It is a hybrid logical clock (Kulkarni et al., 2014).
+func (r *record) now() int64 {
+	latest := r.chosen
 	for rest := r.attributes; len(rest) > 0; {
-		var key, value []byte
-		key, value, rest, _ = nextAttribute(rest)
-		if string(key) == name {
-			return value, true
-		}
+		latest = max(latest, stampIn(rest).time())
+		_, _, end := measure(rest)
+		rest = rest[end:]
 	}
-	return nil, false
-}
-
-// names returns the names of the attributes.
-func (r *record) names() []string {
-	var names []string
-	for rest := r.attributes; len(rest) > 0; {
-		var key []byte
-		key, _, rest, _ = nextAttribute(rest)
-		names = append(names, string(key))
-	}
-	return names
-}
-
-// A change sets an attribute to an encoded value or, with a nil value, deletes it.
-type change struct {
-	name  string
-	value []byte
-}
-
-// apply returns the attributes with changes, of which there is at most one for each
-// name, and leaves r's own as they are.
-func (r *record) apply(changes []change) []byte {
-	size := len(r.attributes)
-	for _, c := range changes {
-		size += len(c.name) + len(c.value) + 2*binary.MaxVarintLen32
-	}
-	list := make([]byte, 0, size)
-	for rest := r.attributes; len(rest) > 0; {
-		before := rest
-		var name []byte
-		name, _, rest, _ = nextAttribute(rest)
-		if findChange(changes, string(name)) == nil {
-			list = append(list, before[:len(before)-len(rest)]...)
-		}
-	}
-	for _, c := range changes {
-		if c.value == nil {
-			continue
-		}
-		list = binary.AppendUvarint(list, uint64(len(c.name)))
-		list = append(list, c.name...)
-		list = binary.AppendUvarint(list, uint64(len(c.value)))
-		list = append(list, c.value...)
-	}
-	return list
-}
-
-func findChange(changes []change, name string) *change {
-	for i := range changes {
-		if changes[i].name == name {
-			return &changes[i]
-		}
-	}
-	return nil
+	return max(time.Now().UnixMicro(), latest+1)
 }
 
 // touchInterval is how much of the idle time may pass before a use is recorded.

@@ -5,12 +5,16 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache"
 )
 
 func FuzzRecord(f *testing.F) {
 	full := record{created: 1, accessed: 2, maxInactive: time.Minute}
-	full.attributes = full.apply([]change{{"a", []byte("1")}, {"name", []byte("value")}})
-	for _, r := range []record{{}, {state: invalidated}, {maxInactive: -1}, full} {
+	full.attributes = full.apply([]change{{"a", []byte("1")}, {"name", []byte("value")}}, 5)
+	less := full
+	less.attributes = full.apply([]change{{"a", nil}, {"b", []byte("2")}}, 7)
+	for _, r := range []record{{}, {state: invalidated}, {maxInactive: -1, chosen: 9}, full, less} {
 		data, err := recordCodec{}.Append(nil, r)
 		if err != nil {
 			f.Fatal(err)
@@ -34,21 +38,25 @@ func FuzzRecord(f *testing.F) {
 				t.Errorf("attribute %q is listed and not found", name)
 			}
 		}
-		r.attributes = r.apply([]change{{"new", []byte("x")}, {"gone", nil}})
+		r.attributes = r.apply([]change{{"new", []byte("x")}, {"gone", nil}}, r.now())
 		if v, ok := r.attribute("new"); !ok || string(v) != "x" {
 			t.Errorf("new is %q", v)
 		}
 		if _, ok := r.attribute("gone"); ok {
 			t.Error("a deleted attribute is there")
 		}
+		a, b := jcache.Revision{Value: data}, jcache.Revision{Value: again}
+		if m := mergeSessions(a, b); mergeSessions(m, a).Value == nil || !sameRevision(m, mergeSessions(b, a)) {
+			t.Errorf("%x merged differently", data)
+		}
 	})
 }
 
 func TestApplyLeavesTheRestAlone(t *testing.T) {
 	var r record
-	r.attributes = r.apply([]change{{"a", []byte("1")}, {"b", []byte("2")}, {"c", []byte("3")}})
+	r.attributes = r.apply([]change{{"a", []byte("1")}, {"b", []byte("2")}, {"c", []byte("3")}}, 1)
 	before := bytes.Clone(r.attributes)
-	next := record{attributes: r.apply([]change{{"b", nil}, {"c", []byte("33")}, {"d", []byte("4")}})}
+	next := record{attributes: r.apply([]change{{"b", nil}, {"c", []byte("33")}, {"d", []byte("4")}}, 2)}
 	if !bytes.Equal(before, r.attributes) {
 		t.Error("the old record changed")
 	}

@@ -164,7 +164,7 @@ func (s *Session) Info(ctx context.Context) (info Info, ok bool, err error) {
 		info.MaxInactive = *s.maxInactive
 	}
 	info.MaxInactive = max(0, info.MaxInactive)
-	r := record{attributes: s.rec.apply(s.changes)}
+	r := record{attributes: s.rec.apply(s.changes, 0)}
 	info.Attributes = r.names()
 	return info, true, nil
 }

@@ -1,0 +1,219 @@
+package httpsession
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+)
+
+// An attribute is one of a record's list, in which each name stands once and in order:
+//
+//	changed  8 bytes
+//	lengths  of name and value, varints
+//	name     that many bytes
+//	value    that many bytes
+//
+// Attributes stay encoded: they are decoded when a handler reads them, and copied as they
+// are when others change. One that was removed leaves a tombstone without a value for a
+// while, so that it stays removed when a grid that was split merges its records.
+type attribute struct {
+	name, value []byte
+	changed     stamp
+}
+
+// A stamp says when an attribute was changed, in half microseconds since 1970. It is odd
+// if the attribute was removed. Of two changes the one with the greater stamp counts.
+type stamp uint64
+
+func stampOf(now int64, removed bool) stamp {
+	s := stamp(max(0, now)) << 1
+	if removed {
+		s |= 1
+	}
+	return s
+}
+
+func (s stamp) removed() bool { return s&1 != 0 }
+
+// time returns microseconds since 1970.
+func (s stamp) time() int64 { return int64(s >> 1) }
+
+const (
+	// removedTTL is how long a removed attribute is remembered.
+	removedTTL = 10 * time.Minute
+	// maxRemoved is how many are at most.
+	maxRemoved = 32
+)
+
+// measure returns where the name and the value of the first attribute of a list begin, and
+// where it ends; that is zero if the list is damaged.
+func measure(list []byte) (name, value, end int) {
+	const lengths = 8
+	if len(list) < lengths+2 {
+		return 0, 0, 0
+	}
+	n, v := uint64(list[lengths]), uint64(list[lengths+1])
+	name = lengths + 2
+	if n|v >= 0x80 { // most are short
+		var sizeN, sizeV int
+		if n, sizeN = binary.Uvarint(list[lengths:]); sizeN <= 0 {
+			return 0, 0, 0
+		}
+		if v, sizeV = binary.Uvarint(list[lengths+sizeN:]); sizeV <= 0 {
+			return 0, 0, 0
+		}
+		name = lengths + sizeN + sizeV
+	}
+	if left := uint64(len(list) - name); n > left || v > left-n {
+		return 0, 0, 0
+	}
+	value = name + int(n)
+	return name, value, value + int(v)
+}
+
+func stampIn(list []byte) stamp { return stamp(binary.LittleEndian.Uint64(list)) }
+
+// nextAttribute takes the first attribute off a list that is well formed.
+func nextAttribute(list []byte) (a attribute, rest []byte) {
+	name, value, end := measure(list)
+	return attribute{list[name:value:value], list[value:end:end], stampIn(list)}, list[end:]
+}
+
+// wellFormed reports whether a list is whole, and its names are in order.
+func wellFormed(list []byte) bool {
+	var last []byte
+	for first := true; len(list) > 0; first = false {
+		name, value, end := measure(list)
+		if end == 0 || !first && bytes.Compare(last, list[name:value]) >= 0 {
+			return false
+		}
+		last, list = list[name:value], list[end:]
+	}
+	return true
+}
+
+func (a attribute) append(list []byte) []byte {
+	list = binary.LittleEndian.AppendUint64(list, uint64(a.changed))
+	list = binary.AppendUvarint(list, uint64(len(a.name)))
+	list = binary.AppendUvarint(list, uint64(len(a.value)))
+	return append(append(list, a.name...), a.value...)
+}
+
+// attribute returns the encoded value of an attribute.
+func (r *record) attribute(name string) ([]byte, bool) {
+	for list := r.attributes; len(list) > 0; {
+		at, value, end := measure(list)
+		if string(list[at:value]) == name {
+			return list[value:end:end], !stampIn(list).removed()
+		}
+		list = list[end:]
+	}
+	return nil, false
+}
+
+// names returns the names of the attributes.
+func (r *record) names() []string {
+	var names []string
+	for rest := r.attributes; len(rest) > 0; {
+		var a attribute
+		a, rest = nextAttribute(rest)
+		if !a.changed.removed() {
+			names = append(names, string(a.name))
+		}
+	}
+	return names
+}
+
+// A change sets an attribute to an encoded value or, with a nil value, removes it.
+type change struct {
+	name  string
+	value []byte
+}
+
+func findChange(changes []change, name string) *change {
+	for i := range changes {
+		if changes[i].name == name {
+			return &changes[i]
+		}
+	}
+	return nil
+}
+
+// apply returns the attributes with changes that are made now, of which there is at most
+// one for each name, and leaves r's own as they are. It sorts the changes.
+func (r *record) apply(changes []change, now int64) []byte {
+	slices.SortFunc(changes, func(a, b change) int { return strings.Compare(a.name, b.name) })
+	size := len(r.attributes)
+	for _, c := range changes {
+		size += len(c.name) + len(c.value) + 8 + 2*binary.MaxVarintLen32
+	}
+	list := make([]byte, 0, size)
+	removed := 0
+	for rest := r.attributes; len(rest) > 0; {
+		whole := rest
+		var a attribute
+		a, rest = nextAttribute(rest)
+		for len(changes) > 0 && changes[0].name < string(a.name) {
+			list = changes[0].append(list, now)
+			changes = changes[1:]
+		}
+		switch {
+		case len(changes) > 0 && changes[0].name == string(a.name):
+			if a.value = changes[0].value; a.value != nil || !a.changed.removed() {
+				a.changed = stampOf(now, a.value == nil)
+			}
+			changes = changes[1:]
+			list = a.append(list)
+		case a.changed.removed() && a.changed.time() < now-removedTTL.Microseconds():
+			continue
+		default:
+			list = append(list, whole[:len(whole)-len(rest)]...)
+		}
+		if a.changed.removed() {
+			removed++
+		}
+	}
+	for _, c := range changes {
+		list = c.append(list, now)
+	}
+	if removed > maxRemoved {
+		list = forget(list, removed-maxRemoved)
+	}
+	return list
+}
+
+// append adds an attribute that was not there. The removal of one leaves nothing.
+func (c change) append(list []byte, now int64) []byte {
+	if c.value == nil {
+		return list
+	}
+	return attribute{[]byte(c.name), c.value, stampOf(now, false)}.append(list)
+}
+
+// forget returns the list without its n oldest tombstones.
+func forget(list []byte, n int) []byte {
+	var graves []stamp
+	for rest := list; len(rest) > 0; {
+		var a attribute
+		if a, rest = nextAttribute(rest); a.changed.removed() {
+			graves = append(graves, a.changed)
+		}
+	}
+	slices.SortFunc(graves, cmp.Compare[stamp])
+	youngest := graves[n-1] // of those to forget
+	kept := list[:0]
+	for rest := list; len(rest) > 0; {
+		whole := rest
+		var a attribute
+		a, rest = nextAttribute(rest)
+		if n > 0 && a.changed.removed() && a.changed <= youngest {
+			n--
+			continue
+		}
+		kept = append(kept, whole[:len(whole)-len(rest)]...)
+	}
+	return kept
+}
