@@ -42,7 +42,7 @@ func Append(b []byte, m Message) []byte {
 		w.stamps(m.Epoch, m.Reign)
 		w.numbers(m.First)
 		w.items(m.Items)
-		w.numbers(m.Committed, m.Rolled)
+		w.numbers(m.Settled, m.Rolled)
 	case *Acknowledge:
 		w.head(typeAcknowledge, m.Partition)
 		w.stamps(m.Epoch, m.Reign)
@@ -108,7 +108,7 @@ func Parse(b []byte) (Message, error) {
 	switch b[0] {
 	case typeReplicate:
 		m = &Replicate{Partition: partition, Term: r.number(), Epoch: r.stamp(), Reign: r.stamp(), First: r.number(),
-			Items: r.items(), Committed: r.number(), Rolled: r.number()}
+			Items: r.items(), Settled: r.number(), Rolled: r.number()}
 	case typeAcknowledge:
 		m = &Acknowledge{Partition: partition, Epoch: r.stamp(), Reign: r.stamp(), Seq: r.number()}
 	case typeRefuse:

@@ -30,7 +30,7 @@ func messages() []part.Message {
 		{Kind: part.ItemClear, Cause: part.ByMerge, Cache: "sessions", Version: 1<<64 - 1, Op: part.OpID{Client: 4}},
 	}
 	return []part.Message{
-		&part.Replicate{Partition: 270, Term: 4, Epoch: epoch, Reign: reign, First: 1000, Items: items, Committed: 999, Rolled: 5},
+		&part.Replicate{Partition: 270, Term: 4, Epoch: epoch, Reign: reign, First: 1000, Items: items, Settled: 999, Rolled: 5},
 		&part.Replicate{Partition: 1, Term: 4, Epoch: epoch, Reign: reign, First: 1000},
 		&part.Acknowledge{Partition: 2, Epoch: epoch, Reign: reign, Seq: 1004},
 		&part.Refuse{Partition: 3, Term: 5, Epoch: epoch},
@@ -108,25 +108,48 @@ func TestParseChecksCounts(t *testing.T) {
 	}
 }
 
-func TestCodecRandomItems(t *testing.T) {
-	item := rapid.Custom(func(t *rapid.T) part.Item {
-		it := part.Item{
-			Kind:    part.ItemKind(rapid.IntRange(0, 3).Draw(t, "kind")),
-			Cause:   part.Cause(rapid.IntRange(0, 3).Draw(t, "cause")),
-			Cache:   rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "cache"),
-			Key:     rapid.String().Draw(t, "key"),
-			Version: part.Version(rapid.Uint64().Draw(t, "version")),
-			Left:    time.Duration(rapid.Int64Min(0).Draw(t, "left")),
-			TTL:     time.Duration(rapid.Int64Min(0).Draw(t, "ttl")),
-			Op:      part.OpID{Client: rapid.Uint64Range(0, 2).Draw(t, "client"), Seq: rapid.Uint64().Draw(t, "seq")},
-		}
-		if it.Kind == part.ItemPut {
-			it.Record = rapid.SliceOf(rapid.Byte()).Draw(t, "record")
-		}
-		return it
-	})
+var randomItem = rapid.Custom(func(t *rapid.T) part.Item {
+	it := part.Item{
+		Kind:    part.ItemKind(rapid.IntRange(0, 3).Draw(t, "kind")),
+		Cause:   part.Cause(rapid.IntRange(0, 3).Draw(t, "cause")),
+		Cache:   rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "cache"),
+		Key:     rapid.String().Draw(t, "key"),
+		Version: part.Version(rapid.Uint64().Draw(t, "version")),
+		Left:    time.Duration(rapid.Int64Min(0).Draw(t, "left")),
+		TTL:     time.Duration(rapid.Int64Min(0).Draw(t, "ttl")),
+		Touched: rapid.Bool().Draw(t, "touched"),
+		Op:      part.OpID{Client: rapid.Uint64Range(0, 2).Draw(t, "client"), Seq: rapid.Uint64().Draw(t, "seq")},
+	}
+	if it.Kind == part.ItemPut {
+		it.Record = rapid.SliceOf(rapid.Byte()).Draw(t, "record")
+	}
+	return it
+})
+
+var randomMessage = rapid.Custom(func(t *rapid.T) part.Message {
+	number := rapid.Uint64()
+	stamp := func(name string) topology.Stamp {
+		return topology.Stamp{Term: number.Draw(t, name+" term"), Version: number.Draw(t, name+" version")}
+	}
+	items := rapid.SliceOfN(randomItem, 1, 5).Draw(t, "items")
+	ops := []part.Done{{Op: items[0].Op, Version: items[0].Version}}
+	epoch, reign, n, id := stamp("epoch"), stamp("reign"), number.Draw(t, "n"), number.Draw(t, "id")
+	partition, last := rapid.IntRange(0, 1<<20).Draw(t, "partition"), rapid.Bool().Draw(t, "last")
+	return rapid.SampledFrom([]part.Message{
+		&part.Replicate{Partition: partition, Term: id, Epoch: epoch, Reign: reign, First: n, Items: items, Settled: id, Rolled: n},
+		&part.Acknowledge{Partition: partition, Epoch: epoch, Reign: reign, Seq: n},
+		&part.Tail{Partition: partition, Reign: reign, Items: items, Exact: last},
+		&part.SnapshotBegin{Partition: partition, Term: id, Epoch: epoch, Reign: reign, ID: id, Seq: n, Clock: part.Version(n), Tail: items, Done: ops},
+		&part.SnapshotChunk{Partition: partition, Reign: reign, ID: id, N: n, Items: items, Last: last, Seq: n},
+		&part.SnapshotAck{Partition: partition, Reign: reign, ID: id, N: n},
+		&part.Offer{Partition: partition, ID: id, N: n, Common: part.Version(n), Items: items, Last: last, Done: ops},
+		&part.Digest{Partition: partition, Epoch: epoch, Reign: reign, Seq: n, Sum: id},
+	}).Draw(t, "message")
+})
+
+func TestCodecRandomMessages(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := &part.Tail{Items: rapid.SliceOfN(item, 1, 5).Draw(t, "items")}
+		m := randomMessage.Draw(t, "message")
 		got, err := part.Parse(part.Append(nil, m))
 		if err != nil || !reflect.DeepEqual(got, m) {
 			t.Fatalf("got %+v, %v, want %+v", got, err, m)

@@ -24,6 +24,7 @@ func (r *Replica) Configure(now Now, c *topology.Config, fx *Effects) {
 	r.promised = max(r.promised, r.term)
 	r.frozen, r.lost = c.Merging != 0, p.Lost != topology.Stamp{}
 	r.fences = slices.DeleteFunc(r.fences, func(f fence) bool { return !c.Stamp.Less(f.until) || !p.Holds(f.by) })
+	r.noticeSurplus(c, p)
 	if p.Epoch != r.epoch || p.Reign != r.reign || p.Primary != r.primary {
 		newReign := p.Reign != r.reign || p.Primary != r.primary
 		before := r.primary
@@ -134,7 +135,7 @@ func (r *Replica) rule(sp *space, now int64, grace bool) {
 // asks for.
 func (r *Replica) demote(fx *Effects) {
 	l := r.lead
-	f := &follower{earlier: slices.Concat(l.tails, l.uncommitted()), exact: l.serving()}
+	f := &follower{earlier: slices.Concat(l.tails, l.unsettled()), exact: l.serving()}
 	f.owe(l.writes)
 	r.answerAll(fx)
 	for _, sp := range r.list {

@@ -140,6 +140,35 @@ func TestPlannedChangeKeepsDeadlines(t *testing.T) {
 	}
 }
 
+// What a replica carries over when it takes over has become older meanwhile.
+func TestTakeoverProlongsNothing(t *testing.T) {
+	l := pair(t, part.Options{})
+	l.put(1, "key", "record", 10*time.Second)
+	l.mono += int64(4 * time.Second)
+	l.change(takeOver, 2)
+	if f, status := l.replicas[2].Get(l.now(), "cache", "key"); status != part.OK || f.Left != 6*time.Second {
+		t.Errorf("left %v, status %d", f.Left, status)
+	}
+}
+
+// What was not acknowledged is sent again, with the time that is left then.
+func TestRepetitionProlongsNothing(t *testing.T) {
+	l := pair(t, part.Options{})
+	l.begin(1, part.Request{Kind: part.Put, Cache: "cache", Key: "key", Record: []byte("record"), TTL: 10 * time.Second})
+	begun := l.mono
+	l.pass(time.Second)
+	l.mail = nil // all of that is lost
+	for len(l.mail) == 0 {
+		l.tick(50 * time.Millisecond)
+	}
+	l.deliver()
+	l.change(takeOver, 2)
+	want := 10*time.Second - time.Duration(l.mono-begun)
+	if f, status := l.replicas[2].Get(l.now(), "cache", "key"); status != part.OK || f.Left != want {
+		t.Errorf("left %v, should be %v; status %d", f.Left, want, status)
+	}
+}
+
 // The time that a request waits counts as part of the record's life.
 func TestWaitingShortensTheLife(t *testing.T) {
 	l := pair(t, part.Options{})

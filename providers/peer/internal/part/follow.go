@@ -14,15 +14,15 @@ import (
 type follower struct {
 	// recv is the number of the last write of the reign that it has, of which
 	// there is none missing before.
-	recv      uint64
-	committed uint64
-	// tail are the writes after committed, up to recv.
+	recv    uint64
+	settled uint64 // the last one that everybody in sync has, for all it knows
+	// tail are the writes after settled, up to recv.
 	tail []Item
-	// earlier are the tails of earlier reigns, until everything that was carried
-	// over is committed.
+	// earlier are the tails of earlier reigns, until everybody in sync has what was
+	// carried over.
 	earlier []Item
 	// owed are requests that this member executed when it was primary. They are
-	// answered when the new primary has committed what it carries over.
+	// answered when everybody in sync has what the new primary carries over.
 	owed []owed
 	// exact: it was the primary of the reign before, and knows all deadlines.
 	exact bool
@@ -68,7 +68,7 @@ func (f *follower) giveUp(r *Replica, fx *Effects) {
 // reign begins a new numbering.
 func (f *follower) reign() {
 	f.earlier = distinct(slices.Concat(f.earlier, f.tail))
-	f.tail, f.recv, f.committed = nil, 0, 0
+	f.tail, f.recv, f.settled = nil, 0, 0
 	f.exact = false
 }
 
@@ -109,10 +109,10 @@ func (r *Replica) replicated(now Now, from topology.ID, m *Replicate, fx *Effect
 		it := r.take(&m.Items[i], now)
 		f.tail = append(f.tail, it)
 		if f.learning != nil {
-			f.learning.hear(it, now.Mono)
+			f.learning.hear(it)
 		}
 	}
-	f.settle(r, min(m.Committed, f.recv), m.Rolled, fx)
+	f.settle(r, min(m.Settled, f.recv), m.Rolled, fx)
 	fx.send(from, &Acknowledge{Partition: r.o.Partition, Epoch: m.Epoch, Reign: m.Reign, Seq: f.recv})
 	if g := f.learning; g != nil && g.last > 0 {
 		r.confirm(from, fx)
@@ -122,16 +122,17 @@ func (r *Replica) replicated(now Now, from topology.ID, m *Replicate, fx *Effect
 // take applies an item of a message and returns what to keep of it.
 func (r *Replica) take(m *Item, now Now) Item {
 	it := r.own(m)
+	it.arrive(now.Mono)
 	r.apply(&it, now.Mono, false)
 	r.exhume(&it)
 	r.done.note(it.Op, it.Version)
 	return it
 }
 
-// settle forgets the tail up to what is committed.
-func (f *follower) settle(r *Replica, committed, rolled uint64, fx *Effects) {
-	if committed > f.committed {
-		n := min(committed-f.committed, uint64(len(f.tail)))
+// settle forgets the tail up to what everybody in sync has.
+func (f *follower) settle(r *Replica, settled, rolled uint64, fx *Effects) {
+	if settled > f.settled {
+		n := min(settled-f.settled, uint64(len(f.tail)))
 		for i := uint64(0); i < n && len(f.owed) > 0; i++ {
 			f.pay(r, &f.tail[i], fx)
 		}
@@ -139,9 +140,9 @@ func (f *follower) settle(r *Replica, committed, rolled uint64, fx *Effects) {
 		if f.tail = f.tail[n:]; len(f.tail) == 0 {
 			f.tail = nil
 		}
-		f.committed = committed
+		f.settled = settled
 	}
-	if f.committed >= rolled {
+	if f.settled >= rolled {
 		f.earlier = nil
 		f.giveUp(r, fx)
 	}
@@ -153,7 +154,7 @@ func (r *Replica) pulled(now Now, from topology.ID, m *Pull, fx *Effects) {
 		return
 	}
 	if f := r.follow; f != nil && f.learning == nil {
-		items := slices.Concat(f.earlier, f.tail)
+		items := aged(slices.Concat(f.earlier, f.tail), now.Mono)
 		if f.exact {
 			items = append(items, r.touches(now.Mono)...)
 		}
@@ -198,11 +199,12 @@ func (r *Replica) own(m *Item) Item {
 	return it
 }
 
-// ownAll is own for a list.
-func (r *Replica) ownAll(items []Item) []Item {
+// ownAll is own for a list that has just come.
+func (r *Replica) ownAll(items []Item, now int64) []Item {
 	list := make([]Item, len(items))
 	for i := range items {
 		list[i] = r.own(&items[i])
+		list[i].arrive(now)
 	}
 	return list
 }

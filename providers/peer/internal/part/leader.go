@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
 )
 
@@ -30,6 +29,7 @@ type leader struct {
 	stalled []*Request
 	blocked map[*entry][]*Request
 
+	acks     []uint64  // scratch memory
 	takes    []*intake // what other clusters offer
 	digestAt int64
 }
@@ -121,6 +121,8 @@ func (r *Replica) pull(now Now, fx *Effects) {
 		return
 	}
 	for _, it := range distinct(l.tails) {
+		it.age(now.Mono)
+		it.arrive(now.Mono)
 		r.apply(&it, now.Mono, false)
 		r.done.note(it.Op, it.Version)
 		l.add(it, write{})
@@ -157,7 +159,7 @@ func distinct(items []Item) []Item {
 	return kept
 }
 
-// commit finds which writes everybody in sync has, and completes them, and runs the
+// commit finds which writes enough members have, and completes them, and runs the
 // requests that waited for them, until no more come of it.
 func (r *Replica) commit(now Now, fx *Effects) {
 	l := r.lead
@@ -165,12 +167,8 @@ func (r *Replica) commit(now Now, fx *Effects) {
 		return
 	}
 	for {
-		to := l.last()
-		for _, p := range l.peers {
-			if p.required() && (p.snapshot != nil || r.o.Rules.On(rules.WaitAll)) {
-				to = min(to, p.acked)
-			}
-		}
+		to, settled := r.reach()
+		l.settled = max(l.settled, settled)
 		if to <= l.committed {
 			break
 		}
@@ -189,7 +187,7 @@ func (r *Replica) commit(now Now, fx *Effects) {
 
 // acknowledged returns the number up to which nobody needs the log any more.
 func (l *leader) acknowledged() uint64 {
-	upTo := l.committed
+	upTo := l.settled
 	for _, p := range l.peers {
 		if p.listening() {
 			upTo = min(upTo, p.acked)
@@ -226,8 +224,7 @@ func (r *Replica) complete(seq uint64, fx *Effects) (runnable []*Request) {
 		e.lag = spanOf(max(e.deadline-w.deadline, w.deadline-e.deadline))
 	}
 	if w.req != nil {
-		w.result.Copies = len(r.inSync)
-		r.reply(fx, w.req, w.result)
+		r.acknowledgeWrite(w, seq, fx)
 	}
 	*w = write{}
 	return runnable
@@ -252,22 +249,22 @@ func (r *Replica) send(now Now, fx *Effects) {
 				p.behindSince = now.Mono
 			}
 			if shared == nil || shared.First != p.sent+1 {
-				shared = r.replicate(p.sent)
+				shared = r.replicate(p.sent, now.Mono)
 			}
 			p.sent += uint64(len(shared.Items))
-			p.told = shared.Committed
+			p.told = shared.Settled
 			fx.send(p.id, shared)
 		}
 	}
 }
 
 // replicate returns a message with the writes after a number.
-func (r *Replica) replicate(after uint64) *Replicate {
+func (r *Replica) replicate(after uint64, now int64) *Replicate {
 	l := r.lead
 	m := &Replicate{Partition: r.o.Partition, Term: r.term, Epoch: r.epoch, Reign: r.reign, First: after + 1,
-		Committed: l.committed, Rolled: l.rolled}
+		Settled: r.told(), Rolled: l.rolled}
 	if after < l.last() {
-		m.Items = l.batch(after, maxBatch)
+		m.Items = aged(l.batch(after, maxBatch), now)
 	}
 	return m
 }
@@ -320,7 +317,7 @@ func (r *Replica) tail(now Now, from topology.ID, m *Tail, fx *Effects) {
 	if l == nil || m.Reign != r.reign || l.ready || !slices.Contains(l.pulling, from) {
 		return
 	}
-	l.tails = append(l.tails, r.ownAll(m.Items)...)
+	l.tails = append(l.tails, r.ownAll(m.Items, now.Mono)...)
 	l.exact = l.exact || m.Exact && from == l.before
 	l.pulling = slices.DeleteFunc(l.pulling, func(id topology.ID) bool { return id == from })
 	r.advance(now, fx)

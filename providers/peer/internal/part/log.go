@@ -9,8 +9,10 @@ type log struct {
 	writes []write // what is to be done when the item of the same place is committed
 	base   uint64
 	bytes  int
-	// committed is the number of the last write that everybody in sync has.
-	committed uint64
+	// committed is the number of the last write that is acknowledged, since as many
+	// replicas have it as are waited for, and settled of the last one that everybody in
+	// sync has.
+	committed, settled uint64
 }
 
 // A write is what the primary keeps of an item until it is committed.
@@ -47,8 +49,8 @@ func (l *log) at(seq uint64) (*Item, *write) {
 	return &l.items[i], &l.writes[i]
 }
 
-// uncommitted returns the items that are not committed.
-func (l *log) uncommitted() []Item { return l.items[l.committed-l.base:] }
+// unsettled returns the items that somebody in sync may lack.
+func (l *log) unsettled() []Item { return l.items[l.settled-l.base:] }
 
 // trim forgets the writes up to a number. The items stay in the messages that have them.
 func (l *log) trim(upTo uint64) {

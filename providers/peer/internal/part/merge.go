@@ -142,11 +142,16 @@ func (r *Replica) acknowledgeOffers(fx *Effects) {
 //   - A clear takes away what is older than it.
 //   - If both sides changed the key, the cache's merge function decides, or else the
 //     later version stays.
+//   - If the cache takes nothing from others, all that is news is left out.
 func (r *Replica) merge(now Now, theirs *Item, common Version) {
 	sp, e := r.lookup(theirs.Cache, theirs.Key)
 	ours := r.known(sp, e, theirs, now.Mono)
 	tombstones := r.o.Rules.On(rules.MergeTombstones)
 	switch {
+	case theirs.Version != ours.Version && r.discards(theirs.Cache):
+		if theirs.Version > common {
+			r.counters.Discarded++
+		}
 	case theirs.Kind == ItemTouch, theirs.Kind != ItemPut && !tombstones:
 	case theirs.Kind == ItemClear:
 		if sp == nil || theirs.Version > sp.cleared {
@@ -166,6 +171,12 @@ func (r *Replica) merge(now Now, theirs *Item, common Version) {
 	default:
 		r.reconcile(now, e, &ours, theirs, common)
 	}
+}
+
+// discards reports whether a cache takes nothing from another cluster. What this one lost
+// it takes from whoever has it.
+func (r *Replica) discards(cache string) bool {
+	return !r.lost && r.o.Discards != nil && r.o.Discards(cache)
 }
 
 // known returns what is here of a key, as an item. A key of which nothing is known has
@@ -190,15 +201,27 @@ func (r *Replica) reconcile(now Now, e *entry, ours, theirs *Item, common Versio
 	if r.o.Merge != nil && e != nil && ours.Version > common && (ours.Kind == ItemPut || theirs.Kind == ItemPut) {
 		f = r.o.Merge(theirs.Cache)
 	}
+	conflict := ours.Version > common && theirs.Version > common
+	if conflict {
+		r.counters.Conflicts++
+	}
 	if f == nil {
+		if conflict {
+			r.counters.Discarded++
+		}
 		if theirs.Version > ours.Version {
 			r.adopt(now, theirs, theirs.Version)
 		}
 		return
 	}
 	record, left := f(ours, theirs)
+	if conflict && (bytes.Equal(record, ours.Record) || bytes.Equal(record, theirs.Record)) {
+		r.counters.Discarded++
+	}
 	switch {
 	case record == nil && ours.Kind == ItemDelete:
+	case theirs.Version > ours.Version && bytes.Equal(record, theirs.Record) && left == theirs.Left:
+		r.adopt(now, theirs, theirs.Version)
 	case record == nil:
 		r.adopt(now, &Item{Kind: ItemDelete, Cache: ours.Cache, Key: ours.Key}, r.stamp(now))
 	case ours.Kind == ItemPut && bytes.Equal(record, ours.Record):
@@ -216,6 +239,7 @@ func (r *Replica) reconcile(now Now, e *entry, ours, theirs *Item, common Versio
 func (r *Replica) adopt(now Now, it *Item, version Version) {
 	own := r.own(it)
 	own.Cause, own.Version, own.Op = ByMerge, version, OpID{}
+	r.counters.Merged++
 	r.write(now, own, nil, Result{})
 }
 

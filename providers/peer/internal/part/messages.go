@@ -1,6 +1,7 @@
 package part
 
 import (
+	"slices"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
@@ -30,6 +31,40 @@ type Item struct {
 	// Op is the operation that made the write, to recognise it when it is sent
 	// again.
 	Op OpID
+
+	// due is the deadline by the clock of the process that keeps the item: Left is as it
+	// was when the item came. Zero: none is known.
+	due int64
+}
+
+// arrive notes the deadline of an item that is new here.
+func (it *Item) arrive(now int64) {
+	if it.due = 0; it.Left > 0 {
+		it.due = now + int64(it.Left)
+	}
+}
+
+// age makes Left what it is now.
+func (it *Item) age(now int64) {
+	if it.due != 0 {
+		it.Left = max(1, time.Duration(it.due-now))
+	}
+}
+
+// fresh is for how long Left is as good as new.
+const fresh = int64(10 * time.Millisecond)
+
+// aged returns items with what is left now, the same ones if they are fresh.
+func aged(items []Item, now int64) []Item {
+	old := func(it Item) bool { return it.due != 0 && now-(it.due-int64(it.Left)) > fresh }
+	if !slices.ContainsFunc(items, old) {
+		return items
+	}
+	items = slices.Clone(items)
+	for i := range items {
+		items[i].age(now)
+	}
+	return items
 }
 
 // ItemKind says what an item does to its key.
@@ -73,11 +108,11 @@ type Replicate struct {
 	Term         uint64
 	Epoch, Reign topology.Stamp
 	// First is the number of the first item; the others follow. A message
-	// without items tells Committed.
+	// without items tells Settled.
 	First uint64
 	Items []Item
-	// Committed: every replica in sync has the writes up to this number.
-	Committed uint64
+	// Settled: every replica in sync has the writes up to this number.
+	Settled uint64
 	// Rolled is how many writes at the beginning of the reign were carried over
 	// from the reign before.
 	Rolled uint64
@@ -127,7 +162,7 @@ type SnapshotBegin struct {
 	Seq uint64
 	// Clock is the greatest version of the partition.
 	Clock Version
-	// Tail are the latest writes that are not committed; the last one is number
+	// Tail are the latest writes that somebody in sync may lack; the last one is number
 	// Seq.
 	Tail []Item
 	// Done are the operations to remember.
@@ -153,7 +188,7 @@ type SnapshotChunk struct {
 	Seq   uint64
 }
 
-// SnapshotAck confirms the chunks up to N. The last one is confirmed when the live
+// SnapshotAck confirms the chunks up to N, or the beginning. The last one is confirmed when the live
 // writes that it names are there, too.
 type SnapshotAck struct {
 	Partition int
@@ -187,7 +222,7 @@ type OfferAck struct {
 type Digest struct {
 	Partition    int
 	Epoch, Reign topology.Stamp
-	// Seq is the number of the last write, which is committed.
+	// Seq is the number of the last write, which everybody in sync has.
 	Seq uint64
 	// Sum is the sum of the contents.
 	Sum uint64

@@ -29,8 +29,11 @@ type Replica struct {
 	inSync   []topology.ID
 	learner  topology.ID
 	frozen   bool
-	lost     bool // somebody who was left behind may bring more records
-	fences   []fence
+	// surplus: there are more copies than there should be, and one may be dropped
+	// next. It ends with the epoch.
+	surplus bool
+	lost    bool // somebody who was left behind may bring more records
+	fences  []fence
 
 	lead   *leader   // of a primary
 	follow *follower // of a backup or a learner
@@ -39,6 +42,7 @@ type Replica struct {
 	tickedAt int64
 	// transfers counts snapshots and offers.
 	transfers uint64
+	counters  Counters
 }
 
 // New returns a replica that holds nothing and belongs to no configuration.
@@ -66,9 +70,21 @@ type Options struct {
 	BackupTimeout time.Duration
 	// DigestEvery is how often replicas at rest compare their contents. Zero: 10 s.
 	DigestEvery time.Duration
+	// Sync is how many of the replicas in sync must have a write before it is
+	// acknowledged. Zero: all of them. Less than zero: none.
+	Sync int
+	// Copies is on how many members the partition should be. It matters only if Sync
+	// is not zero.
+	Copies int
+	// MinCopies is how many members must be in sync for requests to write. Those that
+	// come while there are fewer wait.
+	MinCopies int
 	// Merge returns the function that merges a cache's records, or nil if the
 	// latest one wins. A nil Merge is one that always returns nil.
 	Merge func(cache string) MergeFunc
+	// Discards reports whether nothing of a cache is taken from another cluster.
+	// Nil: something of all is.
+	Discards func(cache string) bool
 	// Processors returns the processor of a name, or nil. Nil: there are none.
 	Processors func(name string) Processor
 	// Evicts reports whether records of a cache may be dropped for lack of memory.
@@ -131,8 +147,9 @@ type Effects struct {
 	Send    []Envelope
 	Replies []Reply
 	Events  []Event
-	// Synced is the learner that has everything, if not zero. It is told again
-	// until the configuration changes.
+	// Synced is the learner that has everything, if not zero; or this member, when
+	// there are more copies than there should be, and all of them have everything, so
+	// that one may be dropped. It is told again until the configuration changes.
 	Synced topology.ID
 	// Silent are members that hold up the primary's writes, or whose contents
 	// differ from the primary's: they should not be in sync any more.

@@ -8,15 +8,16 @@ import (
 
 // A Request is an operation on one key, or on one cache's keys in the partition. From
 // Do until its reply it belongs to the replica, which does not change it. The record
-// is copied.
+// is copied, unless it is Given.
 type Request struct {
 	Kind Kind
 	// Op makes a request that is sent again be executed once. Reads need none.
 	Op         OpID
 	Cache, Key string
 	// Record is what Put and Exchange store, and Swap. Nil deletes, in Exchange
-	// and Swap.
+	// and Swap. Given: nobody else has it.
 	Record []byte
+	Given  bool
 	// Token is what Swap and Touch demand the present version to be. Zero
 	// demands that the key be absent.
 	Token Version
@@ -134,9 +135,10 @@ type Processor func(present Found, args []byte) Decision
 // A Decision is what a processor decides.
 type Decision struct {
 	Change Change
-	// Record and TTL are stored if Change says so.
+	// Record, TTL and Until are stored if Change says so: see Request.
 	Record []byte
 	TTL    time.Duration
+	Until  int64
 	// Output goes to the caller.
 	Output []byte
 }
@@ -149,6 +151,7 @@ const (
 	Keep Change = iota
 	Store
 	Remove
+	Retime // gives the record that is there a new deadline
 )
 
 // A MergeFunc decides what becomes of a key that both of two clusters changed since

@@ -64,6 +64,7 @@ func (r *Replica) Size(cache string) int {
 
 // Stats describes a replica.
 type Stats struct {
+	Counters
 	Entries, Tombstones int
 	// Bytes is what keys, records and their administration use, about.
 	Bytes int64
@@ -73,6 +74,9 @@ type Stats struct {
 	Waiting int
 	// Learning: a learner is being taught.
 	Learning bool
+	// Handing is how many records and deletions a learner, or another cluster, has not
+	// confirmed of what it is given.
+	Handing int
 	// Lag is how many writes each of the other replicas lacks, at the primary.
 	Lag map[topology.ID]uint64
 	// Digest is equal for equal contents: the keys and versions of the records.
@@ -81,19 +85,25 @@ type Stats struct {
 
 // Stats describes the replica as it is now.
 func (r *Replica) Stats() Stats {
-	s := Stats{Bytes: r.bytes, Digest: r.sum}
+	s := Stats{Counters: r.counters, Bytes: r.bytes, Digest: r.sum}
 	for _, sp := range r.list {
 		s.Entries += sp.live
 		s.Tombstones += len(sp.entries) - sp.live
 	}
 	if l := r.lead; l != nil {
-		s.Uncommitted = int(l.last() - l.committed)
+		s.Uncommitted = int(l.last() - l.settled)
 		s.Waiting = len(l.waiting())
 		s.Lag = make(map[topology.ID]uint64, len(l.peers))
 		for _, p := range l.peers {
 			s.Lag[p.id] = l.last() - p.acked
-			s.Learning = s.Learning || p.snapshot != nil
+			if p.snapshot != nil {
+				s.Learning = true
+				s.Handing += p.snapshot.left()
+			}
 		}
+	}
+	if r.give != nil {
+		s.Handing += r.give.left()
 	}
 	return s
 }

@@ -86,7 +86,7 @@ func (r *Replica) run(now Now, req *Request, fx *Effects) {
 	case now.Mono >= req.Expires:
 		r.reply(fx, req, Result{Status: Timeout})
 		return
-	case !r.serves(now), req.Kind != Get && (r.frozen || l.full()):
+	case !r.serves(now), req.Kind != Get && (r.frozen || r.scarce() || l.full()):
 		l.stalled = append(l.stalled, req)
 		return
 	}
@@ -160,12 +160,12 @@ func (r *Replica) execute(now Now, req *Request, sp *space, e *entry, fx *Effect
 	case Get:
 		r.reply(fx, req, Result{Present: was})
 	case Put:
-		r.put(now, req, e, req.Record, req.ttl(now), Result{}, fx)
+		r.put(now, req, e, req.record(), req.ttl(now), Result{}, fx)
 	case Delete:
 		r.erase(now, req, was, Result{Present: was}, fx)
 	case Exchange:
 		if req.Record != nil {
-			r.put(now, req, e, req.Record, req.ttl(now), Result{Present: was}, fx)
+			r.put(now, req, e, req.record(), req.ttl(now), Result{Present: was}, fx)
 		} else {
 			r.erase(now, req, was, Result{Present: was}, fx)
 		}
@@ -174,19 +174,19 @@ func (r *Replica) execute(now Now, req *Request, sp *space, e *entry, fx *Effect
 		case was.Version != req.Token:
 			r.decline(req, Result{Status: NotSwapped, Present: was}, fx)
 		case req.Record != nil:
-			r.put(now, req, e, req.Record, req.ttl(now), Result{}, fx)
+			r.put(now, req, e, req.record(), req.ttl(now), Result{}, fx)
 		case !was.OK:
 			r.reply(fx, req, Result{}) // it never changes anything
 		default:
 			r.erase(now, req, was, Result{}, fx)
 		}
 	case Touch:
-		r.touch(now, req, sp, e, was, fx)
+		r.touch(now, req, sp, e, was, Result{}, fx)
 	case Clear:
 		it := Item{Kind: ItemClear, Cache: req.Cache, Op: req.Op, Version: r.stamp(now)}
 		r.write(now, it, req, Result{})
 	case Process:
-		r.process(now, req, e, was, fx)
+		r.process(now, req, sp, e, was, fx)
 	}
 }
 
@@ -197,6 +197,15 @@ func (r *Replica) decline(req *Request, res Result, fx *Effects) {
 	r.reply(fx, req, res)
 }
 
+// record returns the record for the replica to keep.
+func (req *Request) record() []byte {
+	if req.Given {
+		return req.Record
+	}
+	return slices.Clip(bytes.Clone(req.Record))
+}
+
+// put stores a record, which nobody changes any more.
 func (r *Replica) put(now Now, req *Request, e *entry, record []byte, ttl time.Duration, res Result, fx *Effects) {
 	if !r.makeRoom(now, req, e, len(record)) {
 		r.reply(fx, req, Result{Status: NoSpace})
@@ -205,7 +214,7 @@ func (r *Replica) put(now Now, req *Request, e *entry, record []byte, ttl time.D
 	if ttl < 0 {
 		ttl = 1
 	}
-	it := Item{Cache: req.Cache, Key: req.Key, Record: slices.Clip(bytes.Clone(record)), Version: r.stamp(now),
+	it := Item{Cache: req.Cache, Key: req.Key, Record: record, Version: r.stamp(now),
 		Left: ttl, TTL: ttl, Until: req.Until, Op: req.Op}
 	r.write(now, it, req, res)
 }
@@ -221,7 +230,7 @@ func (r *Replica) erase(now Now, req *Request, was Found, res Result, fx *Effect
 	r.write(now, it, req, res)
 }
 
-func (r *Replica) process(now Now, req *Request, e *entry, was Found, fx *Effects) {
+func (r *Replica) process(now Now, req *Request, sp *space, e *entry, was Found, fx *Effects) {
 	var f Processor
 	if r.o.Processors != nil {
 		f = r.o.Processors(req.Processor)
@@ -232,11 +241,15 @@ func (r *Replica) process(now Now, req *Request, e *entry, was Found, fx *Effect
 	}
 	d := f(was, req.Args)
 	res := Result{Output: d.Output}
-	switch d.Change {
-	case Store:
-		r.put(now, req, e, d.Record, d.TTL, res, fx)
-	case Remove:
+	timed := *req // with the deadline that the processor decided on
+	timed.TTL, timed.Until, timed.Token, timed.arrived = d.TTL, d.Until, was.Version, now.Mono
+	switch {
+	case d.Change == Store:
+		r.put(now, &timed, e, slices.Clip(bytes.Clone(d.Record)), d.TTL, res, fx)
+	case d.Change == Remove:
 		r.erase(now, req, was, res, fx)
+	case d.Change == Retime && was.OK:
+		r.touch(now, &timed, sp, e, was, res, fx)
 	default:
 		r.decline(req, res, fx)
 	}
@@ -245,7 +258,7 @@ func (r *Replica) process(now Now, req *Request, e *entry, was Found, fx *Effect
 // touch moves a deadline. The replicas hear of the first touch, and then when they know the
 // deadline an eighth of the TTL too early or too late, so that most touches cost no
 // message. That much grace they give a touched record when they become primary.
-func (r *Replica) touch(now Now, req *Request, sp *space, e *entry, was Found, fx *Effects) {
+func (r *Replica) touch(now Now, req *Request, sp *space, e *entry, was Found, res Result, fx *Effects) {
 	if !was.OK || was.Version != req.Token {
 		r.decline(req, Result{Status: NotSwapped, Present: was}, fx)
 		return
@@ -264,12 +277,13 @@ func (r *Replica) touch(now Now, req *Request, sp *space, e *entry, was Found, f
 	known := e.is(touched)
 	e.flags |= touched
 	if known && before != 0 && e.deadline != 0 && e.lag <= e.ttl.grace() {
-		r.reply(fx, req, Result{Version: was.Version, Copies: len(r.inSync)})
+		res.Version, res.Copies = was.Version, len(r.inSync)
+		r.reply(fx, req, res)
 		return
 	}
 	it := Item{Kind: ItemTouch, Cache: req.Cache, Key: req.Key, Version: was.Version, Left: ttl, TTL: ttl, Until: req.Until,
 		Touched: true, Op: req.Op}
-	r.write(now, it, req, Result{})
+	r.write(now, it, req, res)
 }
 
 // stamp returns the version of the next write.
@@ -287,6 +301,7 @@ func (r *Replica) write(now Now, it Item, req *Request, res Result) {
 	if sp.wheel == nil {
 		r.rule(sp, now.Mono, false)
 	}
+	it.arrive(now.Mono)
 	e, old := r.apply(&it, now.Mono, true)
 	r.done.note(it.Op, it.Version)
 	w := write{req: req, old: old, result: res}
@@ -308,6 +323,7 @@ func (r *Replica) write(now Now, it Item, req *Request, res Result) {
 
 // expire removes a record whose deadline has passed.
 func (r *Replica) expire(now Now, sp *space, e *entry) {
+	r.counters.Expired++
 	it := Item{Kind: ItemDelete, Cause: ByExpiry, Cache: sp.name, Key: e.key, Version: r.stamp(now)}
 	r.write(now, it, nil, Result{})
 }
@@ -340,6 +356,7 @@ func (r *Replica) makeRoom(now Now, req *Request, e *entry, size int) bool {
 			continue
 		}
 		it := Item{Kind: ItemDelete, Cause: ByLack, Cache: sp.name, Key: victim.key, Version: r.stamp(now)}
+		r.counters.Evicted++
 		r.write(now, it, nil, Result{})
 	}
 	return r.o.Memory.fits(more)

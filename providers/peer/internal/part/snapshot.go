@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
@@ -57,6 +56,9 @@ func (r *Replica) begin(now int64, tombstones bool) transfer {
 	})
 	return t
 }
+
+// left returns how many entries are not acknowledged.
+func (t *transfer) left() int { return len(t.entries) - t.base }
 
 // open reports whether another chunk may be sent.
 func (t *transfer) open() bool { return !t.ended && t.sent-t.acked < chunkWindow }
@@ -114,9 +116,11 @@ func (t *transfer) rewind(now, limit int64) bool {
 // A snapshot is what the primary knows of its learner.
 type snapshot struct {
 	transfer
-	begun bool
-	first *SnapshotBegin // until something is acknowledged
-	// required: the learner was sent everything, so commits wait for it.
+	begun   bool
+	first   *SnapshotBegin // until the learner has it
+	firstAt int64          // when it was sent last
+	// required: the learner was sent everything, so commits wait for it. Nothing is sent
+	// to one that does not answer, so that it holds nobody up.
 	required bool
 	synced   bool
 }
@@ -126,7 +130,7 @@ type snapshot struct {
 func (r *Replica) feed(now Now, p *peer, fx *Effects) {
 	s, l := p.snapshot, r.lead
 	if s.begun && !s.synced {
-		behind := !s.required && l.full() && p.acked < l.committed
+		behind := !s.required && l.full() && p.acked < l.settled
 		if behind || s.stalled(now.Mono, int64(r.o.BackupTimeout)) {
 			*s = snapshot{}
 			l.trim(l.acknowledged())
@@ -134,22 +138,22 @@ func (r *Replica) feed(now Now, p *peer, fx *Effects) {
 	}
 	switch {
 	case !s.begun:
-		*s = snapshot{transfer: r.begin(now.Mono, r.o.Rules.On(rules.Versioned)), begun: true}
-		p.acked, p.sent, p.told = l.last(), l.last(), l.committed
+		*s = snapshot{transfer: r.begin(now.Mono, r.o.Rules.On(rules.Versioned)), begun: true, firstAt: now.Mono}
+		p.acked, p.sent, p.told = l.last(), l.last(), r.told()
 		p.behindSince = 0
 		s.first = &SnapshotBegin{Partition: r.o.Partition, Term: r.term, Epoch: r.epoch, Reign: r.reign, ID: s.id,
-			Seq: l.last(), Clock: r.clock, Tail: slices.Clone(l.uncommitted()), Done: r.done.list()}
+			Seq: l.last(), Clock: r.clock, Tail: slices.Clone(aged(l.unsettled(), now.Mono)), Done: r.done.list()}
 		fx.send(p.id, s.first)
-	case s.acked > 0:
-		s.first = nil
+	case s.first == nil:
 		s.rewind(now.Mono, int64(r.o.Resend))
-	case s.rewind(now.Mono, r.o.retry()):
+	case now.Mono-s.firstAt >= r.o.retry():
 		// The learner may not have known the epoch yet.
 		again := *s.first
-		again.Term, again.Epoch = r.term, r.epoch
+		again.Term, again.Epoch, again.Tail = r.term, r.epoch, aged(again.Tail, now.Mono)
+		s.firstAt = now.Mono
 		fx.send(p.id, &again)
 	}
-	for s.open() {
+	for (s.first == nil || !r.o.Rules.On(rules.GreetLearner)) && s.open() {
 		m := &SnapshotChunk{Partition: r.o.Partition, Reign: r.reign, ID: s.id, Items: s.chunk(now.Mono, r.origin)}
 		m.N, m.Last, m.Seq = s.sent, s.ended, l.last()
 		s.required = s.ended && r.o.Rules.On(rules.LearnerAck)
@@ -166,6 +170,10 @@ func (r *Replica) chunkAcknowledged(now Now, from topology.ID, m *SnapshotAck, f
 	if p == nil || p.snapshot == nil || !p.snapshot.begun || p.snapshot.id != m.ID {
 		return
 	}
+	if p.snapshot.first != nil {
+		// Only now does the learner take live writes: those that came before are sent again.
+		p.snapshot.first, p.sent = nil, p.acked
+	}
 	if p.snapshot.acknowledge(m.N, now.Mono) {
 		p.snapshot.synced = true
 		fx.Synced = from
@@ -181,45 +189,43 @@ type learning struct {
 	lastSeq uint64 // the write that it must have then
 	// touches are those that came before the last chunk. A chunk may be older, so
 	// they are applied again in the end.
-	touches []heard
-}
-
-type heard struct {
-	item Item
-	at   int64 // when it came
+	touches []Item
 }
 
 // hear remembers a touch until the last chunk is there.
-func (g *learning) hear(it Item, now int64) {
+func (g *learning) hear(it Item) {
 	if it.Kind == ItemTouch && g.last == 0 {
-		g.touches = append(g.touches, heard{it, now})
+		g.touches = append(g.touches, it)
 	}
 }
 
 // retouch applies the touches again.
 func (r *Replica) retouch(g *learning, now int64) {
-	for _, t := range g.touches {
-		if t.item.Left != 0 {
-			t.item.Left = max(1, t.item.Left-time.Duration(now-t.at))
-		}
-		r.apply(&t.item, now, false)
+	for _, it := range g.touches {
+		it.age(now)
+		r.apply(&it, now, false)
 	}
 	g.touches = nil
 }
 
-// snapshotBegun takes the beginning of a snapshot: the learner drops what it has.
-func (r *Replica) snapshotBegun(from topology.ID, m *SnapshotBegin, fx *Effects) {
+// snapshotBegun takes the beginning of a snapshot: the learner drops what it has, and says
+// that it is there.
+func (r *Replica) snapshotBegun(now Now, from topology.ID, m *SnapshotBegin, fx *Effects) {
 	if r.stale(from, m.Term, m.Epoch, fx) || !r.current(m.Epoch, m.Reign) {
 		return
 	}
 	f := r.follow
-	if f == nil || f.learning == nil || m.ID <= f.learning.id {
+	if f == nil || f.learning == nil || m.ID < f.learning.id {
+		return
+	}
+	fx.send(from, &SnapshotAck{Partition: r.o.Partition, Reign: r.reign, ID: m.ID})
+	if m.ID == f.learning.id {
 		return
 	}
 	r.empty()
 	r.keepGraves = true
 	r.clock = m.Clock
-	r.follow = &follower{recv: m.Seq, committed: m.Seq - min(m.Seq, uint64(len(m.Tail))), tail: r.ownAll(m.Tail),
+	r.follow = &follower{recv: m.Seq, settled: m.Seq - min(m.Seq, uint64(len(m.Tail))), tail: r.ownAll(m.Tail, now.Mono),
 		learning: &learning{id: m.ID}}
 	for _, d := range m.Done {
 		r.done.note(d.Op, d.Version)

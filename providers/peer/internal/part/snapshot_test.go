@@ -177,3 +177,25 @@ func TestScanSurvivesHandOff(t *testing.T) {
 		t.Errorf("size %d, want %d", n, 500+calls)
 	}
 }
+
+// A learner that does not answer holds no write up.
+func TestUnreachableLearnerHoldsNobodyUp(t *testing.T) {
+	l := newLab(t, part.Options{})
+	l.add(2, part.Options{})
+	l.put(1, "key", "old", 0)
+	l.change(func(p *topology.Partition) { p.Learner = 2 })
+	for range 10 {
+		tag := l.begin(1, part.Request{Kind: part.Put, Cache: "cache", Key: "key", Record: []byte("new")})
+		l.deliver(except(2))
+		l.tick(500 * time.Millisecond)
+		if !l.answered(tag) {
+			t.Fatal("a write waits for a learner that nobody can reach")
+		}
+	}
+	l.synced = 0
+	l.catchUp()
+	if l.synced != 2 {
+		t.Error("it does not learn when it is there again")
+	}
+	l.same(1, 2)
+}

@@ -26,7 +26,7 @@ func (r *Replica) Step(now Now, from topology.ID, m Message, fx *Effects) {
 	case *Tail:
 		r.tail(now, from, m, fx)
 	case *SnapshotBegin:
-		r.snapshotBegun(from, m, fx)
+		r.snapshotBegun(now, from, m, fx)
 	case *SnapshotChunk:
 		r.chunkArrived(now, from, m, fx)
 	case *SnapshotAck:
@@ -157,7 +157,8 @@ func (r *Replica) sweep(now Now) {
 	}
 }
 
-// report says which members hold the primary up, and whether the learner is done.
+// report says which members hold the primary up, whether the learner is done, and whether
+// a copy may be dropped.
 func (r *Replica) report(now Now, fx *Effects) {
 	l := r.lead
 	for _, p := range l.peers {
@@ -169,13 +170,16 @@ func (r *Replica) report(now Now, fx *Effects) {
 			fx.Silent = append(fx.Silent, p.id)
 		}
 	}
+	if r.droppable() {
+		fx.Synced = r.o.Self
+	}
 	if now.Mono-l.since >= int64(r.o.BackupTimeout) {
 		fx.Silent = append(fx.Silent, l.pulling...)
 	}
 }
 
 // repeatSend sends again what was not acknowledged for a while, and tells what is
-// committed to those who did not hear it with a write.
+// settled to those who did not hear it with a write.
 func (r *Replica) repeatSend(now Now, fx *Effects) {
 	l := r.lead
 	for _, p := range l.peers {
@@ -186,9 +190,9 @@ func (r *Replica) repeatSend(now Now, fx *Effects) {
 		switch {
 		case p.behindSince != 0 && now.Mono-p.behindSince >= resend && now.Mono-p.resentAt >= resend:
 			p.sent, p.resentAt = p.acked, now.Mono
-		case p.acked == l.last() && p.told < l.committed:
-			p.told = l.committed
-			fx.send(p.id, r.replicate(p.sent))
+		case p.acked == l.last() && p.told < r.told():
+			p.told = r.told()
+			fx.send(p.id, r.replicate(p.sent, now.Mono))
 		}
 	}
 	r.send(now, fx)
@@ -197,7 +201,7 @@ func (r *Replica) repeatSend(now Now, fx *Effects) {
 // digest has the replicas compare their contents, while there are no writes.
 func (r *Replica) digest(now Now, fx *Effects) {
 	l := r.lead
-	if now.Mono-l.digestAt < int64(r.o.DigestEvery) || l.committed < l.last() || !l.serving() {
+	if now.Mono-l.digestAt < int64(r.o.DigestEvery) || l.settled < l.last() || !l.serving() {
 		return
 	}
 	l.digestAt = now.Mono

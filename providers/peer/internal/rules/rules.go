@@ -66,13 +66,28 @@ const (
 	// ConfirmConfig: the next planned change waits until everybody has confirmed
 	// the last one.
 	ConfirmConfig
+	// KeepTail: replicas keep acknowledged writes for a new primary as long as somebody
+	// in sync may lack them.
+	KeepTail
+	// SettleFirst: a copy is dropped when all the others have every acknowledged write.
+	SettleFirst
+	// ReportUnheard: a primary reports replicas that it does not hear, even if nothing is
+	// to be written.
+	ReportUnheard
+	// GreetLearner: a learner gets a snapshot, and is waited for, only if it answers.
+	GreetLearner
+	// JoinBothWays: the coordinator lets in only who has shown that both reach each other.
+	JoinBothWays
+	// DeafIsSilent: who has no lease of the coordinator blames nobody.
+	DeafIsSilent
 )
 
 // Names are the rules in order, for tests' output.
 var Names = []string{
 	"Fence", "PromoteInSync", "WaitAll", "LearnerAck", "Versioned", "Lease", "Barrier", "CollectNewest", "NoticePause",
 	"ClaimCheck", "KeepUntilMerged", "MergeTombstones", "Monotone", "CopyThenDrop", "NumberedStream", "Reclaim", "Ancestry",
-	"CoordinatorFresh", "KeepLost", "Dedup", "RollForward", "ConfirmConfig",
+	"CoordinatorFresh", "KeepLost", "Dedup", "RollForward", "ConfirmConfig", "KeepTail", "SettleFirst",
+	"ReportUnheard", "GreetLearner", "JoinBothWays", "DeafIsSilent",
 }
 
 // On reports whether a rule holds.

@@ -69,7 +69,9 @@ func Run(seed uint64, s Scenario, removed rules.Set, trace io.Writer) Verdict {
 	}
 	if !s.Bare && len(w.watch.violations) == 0 {
 		w.checkContents()
+		w.checkSets()
 		w.checkHistory()
+		w.checkMemory()
 	}
 	v.Violations = w.watch.violations
 	return v
@@ -90,8 +92,20 @@ func (w *world) begin() {
 		w.after(int64(i)*7*ms, func() { w.clients.begin(i) })
 	}
 	if w.scenario.Clients > 0 {
-		w.ephemeral = &ephemeral{clients: w.clients, client: w.scenario.Clients, key: w.scenario.Keys}
+		n := w.scenario.Clients
+		w.ephemeral = &ephemeral{clients: w.clients, client: n, key: w.scenario.Keys}
 		w.after(0, w.ephemeral.begin)
+		for i := range w.contributors {
+			w.contributors[i] = &contributor{clients: w.clients, client: n + 1 + i}
+			if w.scenario.Sets {
+				w.after(0, w.contributors[i].begin)
+			}
+		}
+		if w.scenario.Scans {
+			s := &scanner{clients: w.clients, client: n + 3}
+			w.after(0, s.write)
+			w.after(0, s.begin)
+		}
 	}
 }
 
@@ -102,6 +116,7 @@ type watch struct {
 	configs    map[view.Mark]*topology.Config
 	lineages   map[uint64]*topology.Config // the newest of each
 	order      []*topology.Config          // all, as they came up
+	dropped    func(*topology.Partition)   // is told of partitions that have a copy less; nil: nobody is
 }
 
 // fail notes a violation.
@@ -132,10 +147,22 @@ func (x *watch) adopted(m *member, c *topology.Config) {
 			if newest != nil && w.scenario.Graceful {
 				x.planned(newest, c)
 			}
+			if newest != nil {
+				x.drops(newest, c)
+			}
 			x.lineages[c.Lineage] = c
 		}
 	case known != c && !reflect.DeepEqual(known, c):
 		x.fail("two configurations have one name, at %v", m)
+	}
+}
+
+// drops tells of partitions that have a copy less.
+func (x *watch) drops(old, c *topology.Config) {
+	for i := range c.Partitions {
+		if x.dropped != nil && len(c.Partitions[i].InSync) < len(old.Partitions[i].InSync) {
+			x.dropped(&c.Partitions[i])
+		}
 	}
 }
 
@@ -181,12 +208,15 @@ func (m *member) serves(partition int) bool {
 	if !m.primary(partition) {
 		return false
 	}
-	_, status := m.parts[partition].Get(m.time(partition), cache, "")
+	_, status := m.parts[partition].Get(m.time(partition), mainCache, "")
 	return status == part.OK
 }
 
-// final reads a key at rest.
-func (w *world) final(key int) (part.Found, bool) {
+// final reads a key of the clients at rest.
+func (w *world) final(key int) (part.Found, bool) { return w.finally(mainCache, key) }
+
+// finally reads a key of any cache at rest.
+func (w *world) finally(cache string, key int) (part.Found, bool) {
 	p := w.partition(key)
 	for _, m := range w.running() {
 		if m.primary(p) {
@@ -247,8 +277,55 @@ func (w *world) checkContents() {
 		case top == nil:
 		case found.OK && found.Version < top.result.Version:
 			w.watch.fail("%s: %v has been undone by version %x", keyName(key), top, uint64(found.Version))
-		case !found.OK && top.value != 0 && !removed:
+		case !found.OK && top.value != 0 && !removed && !w.scenario.Evicts:
 			w.watch.fail("%s: %v is lost", keyName(key), top)
+		}
+	}
+}
+
+// checkSets checks that every element is there that was added.
+func (w *world) checkSets() {
+	found, _ := w.finally(setCache, w.setKey())
+	for _, c := range w.contributors {
+		if c == nil {
+			continue
+		}
+		if lost := c.missing(found.Record); len(lost) > 0 {
+			w.watch.fail("the set %s lacks %v, which were added", found.Record, lost)
+		}
+	}
+}
+
+// checkMemory checks that every member's budget is what its partitions use, and that
+// nothing is used when everything has been deleted.
+func (w *world) checkMemory() {
+	if w.scenario.Memory == 0 {
+		return
+	}
+	for _, m := range w.running() {
+		used := int64(0)
+		for _, p := range m.parts {
+			used += p.Stats().Bytes
+		}
+		if used != m.memory.Used() {
+			w.watch.fail("%v uses %d bytes, and counts %d", m, used, m.memory.Used())
+		}
+		for i := range m.parts {
+			if !m.primary(i) {
+				continue
+			}
+			for _, cache := range []string{mainCache, ephemeralCache} {
+				m.step(i, func(now part.Now, p *part.Replica, fx *part.Effects) {
+					p.Do(now, &part.Request{Kind: part.Clear, Cache: cache, Expires: now.Mono + 1000*ms, Tag: unasked}, fx)
+					p.Flush(now, fx)
+				})
+			}
+		}
+	}
+	w.run(w.now + 500*ms)
+	for _, m := range w.running() {
+		if used := m.memory.Used(); used != 0 {
+			w.watch.fail("%v still counts %d bytes when everything has been deleted", m, used)
 		}
 	}
 }
@@ -261,5 +338,5 @@ func (o *op) concerns(w *world, key int) bool {
 	case part.Clear:
 		return o.key == w.partition(key)
 	}
-	return o.key == key
+	return o.key == key && o.cache == mainCache
 }

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,8 +29,8 @@ type token struct {
 }
 
 const (
-	patience = 2500 * ms // of a client with one operation
-	cache    = "c"
+	patience  = 2500 * ms // of a client with one operation
+	mainCache = "c"
 )
 
 // An op is one operation, as its client sees it.
@@ -37,6 +39,8 @@ type op struct {
 	kind       part.Kind
 	key        int // of a clear: the partition
 	value      int // to be stored; 0: none
+	cache      string
+	record     []byte // to be stored instead of value; nil: none
 	demand     token
 	ttl        time.Duration // of what is stored; 0: for ever
 	done       func(*op)     // is called at the end
@@ -81,7 +85,7 @@ func keyName(key int) string { return fmt.Sprint("key", key) }
 func (w *world) partition(key int) int { return key % w.scenario.Partitions }
 
 func newClients(w *world) *clients {
-	return &clients{world: w, last: make([]*op, w.scenario.Clients+1), known: make([]token, w.scenario.Keys)}
+	return &clients{world: w, last: make([]*op, w.scenario.Clients+4), known: make([]token, w.scenario.Keys)}
 }
 
 // begin starts a client.
@@ -90,16 +94,11 @@ func (c *clients) begin(client int) {
 	if w.calm {
 		return
 	}
-	list := w.running()
-	if len(list) == 0 {
+	o := c.newOp(client, w.IntN(w.scenario.Keys))
+	if o == nil {
 		w.after(50*ms, func() { c.begin(client) })
 		return
 	}
-	o := &op{
-		id: len(c.ops) + 1, client: client, key: w.IntN(w.scenario.Keys), start: w.now, deadline: w.now + patience,
-		host: list[w.IntN(len(list))].host,
-	}
-	o.process = o.host.process
 	c.value++
 	switch x := w.IntN(100); {
 	case x < 40:
@@ -108,8 +107,10 @@ func (c *clients) begin(client int) {
 		o.kind, o.value = part.Put, c.value
 	case x < 68:
 		o.kind = part.Delete
-	case x < 74:
+	case x < 71:
 		o.kind, o.value = part.Exchange, c.value
+	case x < 74:
+		o.kind, o.value = part.Process, c.value
 	case x < 85:
 		o.kind, o.value, o.demand = part.Swap, c.value, c.known[o.key]
 	case x < 90:
@@ -127,6 +128,21 @@ func (c *clients) begin(client int) {
 	}
 	o.done = func(o *op) { w.after(w.between(0, 100*ms), func() { c.begin(client) }) }
 	c.open(o)
+}
+
+// newOp returns an operation on a key, a Get, at a server of its choice, or nil if there is
+// none.
+func (c *clients) newOp(client, key int) *op {
+	w := c.world
+	list := w.running()
+	if len(list) == 0 {
+		return nil
+	}
+	h := list[w.IntN(len(list))].host
+	return &op{
+		id: len(c.ops) + 1, client: client, kind: part.Get, key: key, cache: mainCache, start: w.now, deadline: w.now + patience,
+		host: h, process: h.process,
+	}
 }
 
 // open begins an operation.
@@ -210,12 +226,18 @@ func (m *member) execute(msg *request) {
 	w := m.world
 	o := msg.op
 	p := o.key
-	r := &part.Request{Kind: o.kind, Cache: o.cache(w), Op: part.OpID{Client: uint64(o.client + 1), Seq: uint64(o.id)}}
+	r := &part.Request{Kind: o.kind, Cache: o.cache, Op: part.OpID{Client: uint64(o.client + 1), Seq: uint64(o.id)}}
 	if o.kind != part.Clear {
 		p, r.Key = w.partition(o.key), keyName(o.key)
 	}
 	if o.value != 0 {
-		r.Record = strconv.AppendInt(nil, int64(o.value), 10)
+		r.Record = w.padded(o.value)
+	}
+	if o.record != nil {
+		r.Record = o.record
+	}
+	if o.kind == part.Process {
+		r.Processor, r.Args, r.Record = replace, r.Record, nil
 	}
 	r.TTL = o.ttl
 	if o.kind == part.Touch {
@@ -240,17 +262,36 @@ func (m *member) execute(msg *request) {
 	})
 }
 
-// cache returns the cache of an operation's key: clears do not concern ephemeral keys.
-func (o *op) cache(w *world) string {
-	if o.kind != part.Clear && o.key >= w.scenario.Keys {
-		return "ephemeral"
+// replace is a processor that stores its argument, and returns what it replaces.
+const replace = "replace"
+
+func processor(name string) part.Processor {
+	if name != replace {
+		return nil
 	}
-	return cache
+	return func(present part.Found, args []byte) part.Decision {
+		return part.Decision{Change: part.Store, Record: slices.Clone(args), Output: slices.Clone(present.Record)}
+	}
 }
+
+// padded returns a value as a record. Where memory is scarce it may be long.
+func (w *world) padded(value int) []byte {
+	length := 0
+	if w.scenario.Memory > 0 {
+		length = w.IntN(200)
+	}
+	return fmt.Appendf(nil, "%0*d", length, value)
+}
+
+// unasked is the tag of requests that no client made.
+const unasked = math.MaxUint64
 
 // reply answers a request.
 func (m *member) reply(r *part.Reply) {
 	msg := m.requests[r.Tag]
+	if r.Tag == unasked {
+		return
+	}
 	if msg == nil {
 		m.world.watch.fail("%v answers a request twice", m)
 		return
@@ -341,6 +382,7 @@ func (c *clients) check(m *member) {
 
 var kinds = map[part.Kind]string{
 	part.Get: "get", part.Put: "put", part.Delete: "delete", part.Exchange: "exchange", part.Swap: "swap", part.Touch: "touch", part.Clear: "clear",
+	part.Process: "process",
 }
 
 // number reads a value back. Zero stands for none.

@@ -18,22 +18,21 @@ type ephemeral struct {
 	certain bool // it was stored, and nothing else can be
 }
 
+// ephemeralCache is a cache of its own, since clears do not concern the key.
+const ephemeralCache = "ephemeral"
+
 // begin writes a record, or reads it some time later.
 func (e *ephemeral) begin() {
 	w := e.clients.world
 	if w.calm {
 		return
 	}
-	list := w.running()
-	if len(list) == 0 {
+	o := e.clients.newOp(e.client, e.key)
+	if o == nil {
 		w.after(50*ms, e.begin)
 		return
 	}
-	h := list[w.IntN(len(list))].host
-	o := &op{
-		id: len(e.clients.ops) + 1, client: e.client, kind: part.Get, key: e.key, start: w.now, deadline: w.now + patience,
-		host: h, process: h.process, done: e.ended,
-	}
+	o.cache, o.done = ephemeralCache, e.ended
 	if e.written == nil || w.now > e.written.end+int64(e.ttl)*2 {
 		e.clients.value++
 		e.ttl = time.Duration(w.between(500*ms, 1500*ms))

@@ -34,6 +34,8 @@ var register = porcupine.Model{
 			return present == held, held
 		case part.Put, part.Clear:
 			return true, o.value
+		case part.Process:
+			return r.Repeated || number(r.Output) == held, o.value
 		case part.Delete, part.Exchange:
 			return r.Repeated || present == held, o.value
 		default:
@@ -51,7 +53,7 @@ var register = porcupine.Model{
 // checkHistory checks that what clients saw of each key, and what is there in the end,
 // could have come from one register.
 func (w *world) checkHistory() {
-	if w.scenario.Splits {
+	if w.scenario.Splits || w.scenario.Evicts {
 		return
 	}
 	for key := range w.scenario.Keys {

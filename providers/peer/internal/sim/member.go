@@ -18,9 +18,10 @@ type member struct {
 	n     int // counts members, for the trace
 	clock int64
 
-	view  *view.Machine
-	parts []*part.Replica
-	inbox []delivery // what arrives while the process is paused
+	memory *part.Budget // nil: any amount
+	view   *view.Machine
+	parts  []*part.Replica
+	inbox  []delivery // what arrives while the process is paused
 
 	offered  map[int]topology.ID
 	requests map[uint64]*request // executed here and not answered
@@ -52,19 +53,29 @@ func newMember(w *world, h *host) *member {
 		Self:       topology.Member{ID: m.id, Addr: h.addr},
 		Partitions: s.Partitions, Copies: s.Copies,
 		Heartbeat: heartbeat, Lease: lease, Silence: silence,
-		Consistency: s.Consistency,
-		Draw:        w.Uint64,
-		Clock:       func(ago time.Duration) uint64 { return uint64(part.At(m.wall().Add(-ago))) },
-		Rules:       w.rules,
+		Consistency: s.Consistency, Async: s.Sync != 0 && !s.Bare,
+		Draw:  w.Uint64,
+		Clock: func(ago time.Duration) uint64 { return uint64(part.At(m.wall().Add(-ago))) },
+		Rules: w.rules,
 	})
 	if s.Bare {
 		return m
 	}
+	if s.Memory > 0 {
+		m.memory = &part.Budget{Max: s.Memory}
+	}
+	patience := 600 * time.Millisecond
+	if s.Impatient {
+		patience = 250 * time.Millisecond
+	}
 	for i := range s.Partitions {
 		m.parts = append(m.parts, part.New(part.Options{
 			Self: m.id, Partition: i, Rules: w.rules, Consistency: s.Consistency,
+			Memory: m.memory, Evicts: func(cache string) bool { return s.Evicts && cache == mainCache },
+			Merge: mergeOf, Processors: processor,
+			Sync: s.Sync, Copies: s.Copies, MinCopies: s.MinCopies,
 			Origin: day.Add(h.skew - time.Duration(m.clock)).UnixMicro(),
-			Resend: 100 * time.Millisecond, BackupTimeout: 600 * time.Millisecond, DigestEvery: time.Second,
+			Resend: 100 * time.Millisecond, BackupTimeout: patience, DigestEvery: time.Second,
 		}))
 	}
 	return m
@@ -224,6 +235,10 @@ func (m *member) receive(from *member, msg any) {
 		m.step(msg.Of(), func(now part.Now, p *part.Replica, fx *part.Effects) { p.Step(now, from.id, msg, fx) })
 	case *request:
 		m.execute(msg)
+	case *scanRequest:
+		m.scan(msg)
+	case *page:
+		msg.scanner.turn(msg)
 	case *response:
 		m.world.clients.answered(msg)
 	}

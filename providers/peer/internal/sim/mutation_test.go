@@ -19,7 +19,8 @@ var noticed = map[string]string{
 	"Barrier": "hand-off 3", "NoticePause": "pause 2", "KeepUntilMerged": "noise 4", "MergeTombstones": "split 2",
 	"Monotone": "rolling 2", "CopyThenDrop": "rolling 3", "NumberedStream": "hand-off 3", "Reclaim": "majority 3",
 	"Ancestry": "one way 3", "CoordinatorFresh": "restless 3", "KeepLost": "majority 5", "Dedup": "hand-off 3",
-	"RollForward": "rolling 2", "ConfirmConfig": "rolling 2",
+	"RollForward": "rolling 2", "ConfirmConfig": "rolling 2", "KeepTail": "lag 4", "SettleFirst": "shift 4",
+	"ReportUnheard": "bridge 3", "GreetLearner": "bridge 3", "JoinBothWays": "bridge 3", "DeafIsSilent": "deaf 3",
 }
 
 // unnoticed are the rules that others make up for, so that no promise is broken without

@@ -14,13 +14,23 @@ type Scenario struct {
 	// Partitions, Copies and Keys size the grid; Clients is how many callers there
 	// are.
 	Partitions, Copies, Keys, Clients int
-	// Consistency is the option of the view.
-	Consistency bool
+	// Sync and MinCopies are the options of the partitions, and Consistency is the one of
+	// the view.
+	Sync, MinCopies int
+	Consistency     bool
+	// Memory is how many bytes each member may use; zero: any amount. Evicts: the clients'
+	// records may be dropped for lack of it, so that histories are not linearizable.
+	Memory int64
+	Evicts bool
+	// Sets and Scans: there are contributors, and a scanner.
+	Sets, Scans bool
 	// Founders: every host begins a cluster of its own.
 	Founders bool
 	// Splits: both sides of a cut may accept writes, so that histories are not
 	// linearizable, but the latest write of each key survives.
 	Splits bool
+	// Impatient: a replica is silent before its member has failed.
+	Impatient bool
 	// Graceful: nobody fails, so that copies never get fewer.
 	Graceful bool
 	// Noise: connections break and come back all the time.
@@ -154,19 +164,19 @@ func SetClock(w *world) {
 // Cut separates two groups of hosts for a while.
 func Cut(w *world) {
 	side := w.sides()
-	w.sever(func(from, to *host) bool { return side[from.n] != side[to.n] })
+	w.sever(func(from, to *host) bool { return side[from.n] != side[to.n] }, w.while(2000*ms))
 }
 
 // CutOneWay loses what one group of hosts sends to the other, but not the other way.
 func CutOneWay(w *world) {
 	side := w.sides()
-	w.sever(func(from, to *host) bool { return side[from.n] && !side[to.n] })
+	w.sever(func(from, to *host) bool { return side[from.n] && !side[to.n] }, w.while(2000*ms))
 }
 
 // CutPair separates two hosts, that others reach both.
 func CutPair(w *world) {
 	a, b := w.victim(), w.victim()
-	w.sever(func(from, to *host) bool { return from == a && to == b || from == b && to == a })
+	w.sever(func(from, to *host) bool { return from == a && to == b || from == b && to == a }, w.while(2000*ms))
 }
 
 // sides divides the hosts in two.
@@ -185,7 +195,8 @@ func (w *world) sides() []bool {
 	}
 }
 
-func (w *world) sever(cut func(from, to *host) bool) {
+// sever cuts connections for a while.
+func (w *world) sever(cut func(from, to *host) bool, d int64) {
 	w.log("CUT")
 	for _, a := range w.hosts {
 		for _, b := range w.hosts {
@@ -195,7 +206,7 @@ func (w *world) sever(cut func(from, to *host) bool) {
 		}
 	}
 	w.cut = cut
-	w.hold(w.while(2000*ms), func() {
+	w.hold(d, func() {
 		w.log("HEAL")
 		w.cut = nil
 	})
@@ -246,34 +257,37 @@ func Storm(w *world) {
 		guests = append(guests, h)
 		w.after(w.between(0, 50*ms), func() { w.start(h, false) })
 	}
-	w.after(w.between(300*ms, 900*ms), func() {
+	w.after(w.between(300*ms, 900*ms), func() { w.bye(guests) })
+}
+
+// bye lets guests leave, and ends the fault that brought them.
+func (w *world) bye(guests []*host) {
+	for _, h := range guests {
+		m := h.member
+		h.wanted = false
+		w.log("LEAVE %v", m)
+		if m == nil {
+			continue
+		}
+		m.do(func(now int64, fx *view.Effects) { m.view.Leave(now, fx) })
+	}
+	var wait func()
+	wait = func() {
 		for _, h := range guests {
-			m := h.member
-			h.wanted = false
-			w.log("LEAVE %v", m)
-			if m == nil {
-				continue
-			}
-			m.do(func(now int64, fx *view.Effects) { m.view.Leave(now, fx) })
-		}
-		var wait func()
-		wait = func() {
-			for _, h := range guests {
-				if m := h.member; m != nil {
-					if !m.view.Left(m.mono()) {
-						w.after(20*ms, wait)
-						return
-					}
-					w.log("LEFT %v", m)
-					h.member = nil
-					w.clients.crashed(m)
+			if m := h.member; m != nil {
+				if !m.view.Left(m.mono()) {
+					w.after(20*ms, wait)
+					return
 				}
+				w.log("LEFT %v", m)
+				h.member = nil
+				w.clients.crashed(m)
 			}
-			w.hosts = w.hosts[:w.scenario.Hosts]
-			w.busy = false
 		}
-		wait()
-	})
+		w.hosts = w.hosts[:w.scenario.Hosts]
+		w.busy = false
+	}
+	wait()
 }
 
 // newSkew draws how far a wall clock is from the right time.

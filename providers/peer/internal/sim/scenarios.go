@@ -3,22 +3,28 @@ package sim
 // Scenarios are the clusters that must hold.
 var Scenarios = []Scenario{
 	sized("crash 2", 2, Crash),
-	sized("crash 3", 3, Crash),
+	with(sized("crash 3", 3, Crash), scans),
 	sized("pause 2", 2, Pause),
 	sized("pause 3", 3, Pause),
 	sized("mixed 4", 4, Crash, Pause, Slow, Reset, SetClock, Restart),
 	with(sized("restless 3", 3, Pause), func(s *Scenario) { s.Eager = true }),
 	with(sized("hand-off 3", 3, Crash, Restart), func(s *Scenario) { s.Noise, s.Eager = true, true }),
-	with(sized("split 2", 2, Cut), func(s *Scenario) { s.Splits = true }),
-	with(sized("split 4", 4, Cut, CutOneWay, Crash), func(s *Scenario) { s.Splits = true }),
-	with(sized("one way 3", 3, CutOneWay, CutPair, Pause), func(s *Scenario) { s.Splits = true }),
-	with(sized("majority 3", 3, Cut, CutOneWay, CutPair), func(s *Scenario) { s.Consistency = true }),
-	with(sized("noise 4", 4, Cut, CutOneWay, Pause), func(s *Scenario) { s.Noise, s.Splits = true, true }),
-	with(sized("majority 5", 5, Cut, CutOneWay), func(s *Scenario) { s.Consistency, s.Splits = true, true }),
-	with(sized("founders 3", 3, Cut), func(s *Scenario) { s.Founders, s.Splits = true, true }),
-	with(sized("rolling 2", 2, Restart), func(s *Scenario) { s.Graceful = true }),
-	with(sized("rolling 3", 3, Restart, Reset, Slow), func(s *Scenario) { s.Graceful = true }),
-	with(sized("storm 2", 2, Storm), func(s *Scenario) { s.Graceful = true }),
+	with(sized("split 2", 2, Cut), splits),
+	with(sized("split 4", 4, Cut, CutOneWay, Crash), splits),
+	with(sized("one way 3", 3, CutOneWay, CutPair, Pause), splits, sets),
+	with(sized("bridge 3", 3, Bridge), splits),
+	with(sized("majority 3", 3, Cut, CutOneWay, CutPair), consistent),
+	with(sized("deaf 3", 3, CutOneWay), consistent, func(s *Scenario) { s.Impatient = true }),
+	with(sized("noise 4", 4, Cut, CutOneWay, Pause), splits, func(s *Scenario) { s.Noise = true }),
+	with(sized("majority 5", 5, Cut, CutOneWay), consistent, splits),
+	with(sized("founders 3", 3, Cut), splits, sets, func(s *Scenario) { s.Founders = true }),
+	with(sized("lag 4", 4, Lag, Crash, Pause, Restart), async(everybody)),
+	with(sized("shift 4", 4, Shift, Lag), async(3)),
+	with(sized("full 3", 3, Crash, Pause, Restart), func(s *Scenario) { s.Memory = 900 }),
+	with(sized("evict 3", 3, Crash, Pause, Restart), func(s *Scenario) { s.Keys, s.Memory, s.Evicts = 12, 1500, true }),
+	with(sized("rolling 2", 2, Restart), graceful),
+	with(sized("rolling 3", 3, Restart, Reset, Slow), graceful, scans),
+	with(sized("storm 2", 2, Storm), graceful),
 }
 
 // sized returns a scenario with the usual load.
@@ -26,7 +32,23 @@ func sized(name string, hosts int, faults ...Fault) Scenario {
 	return Scenario{Name: name, Hosts: hosts, Partitions: 2, Copies: 2, Keys: 4, Clients: 4, Faults: faults}
 }
 
-func with(s Scenario, change func(*Scenario)) Scenario {
-	change(&s)
+func with(s Scenario, changes ...func(*Scenario)) Scenario {
+	for _, change := range changes {
+		change(&s)
+	}
 	return s
+}
+
+func splits(s *Scenario)     { s.Splits = true }
+func consistent(s *Scenario) { s.Consistency = true }
+func graceful(s *Scenario)   { s.Graceful = true }
+func scans(s *Scenario)      { s.Scans = true }
+func sets(s *Scenario)       { s.Sets = true }
+
+// everybody is more copies than there are members.
+const everybody = 16
+
+// async has writes acknowledged when one of the replicas has them.
+func async(copies int) func(*Scenario) {
+	return func(s *Scenario) { s.Copies, s.Sync = copies, 1 }
 }

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,13 @@ var (
 	seeds = flag.Int("seeds", 0, "how many runs of each scenario; 0: as many as the kind of test allows")
 	seed  = flag.Uint64("seed", 0, "run this seed only, and print what happens")
 )
+
+// TestMain has garbage collected less often than usual: the runs make much of it, and are
+// small.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // runs calls do for the seeds from 1 on, on all processors, until it returns false.
 func runs(n int, do func(seed uint64) bool) {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/view"
@@ -43,17 +44,20 @@ type world struct {
 
 	encoded bool // messages are encoded on the way
 
-	clients   *clients
-	ephemeral *ephemeral
-	watch     watch
-	busy      bool  // a fault is not over
-	whole     int64 // since when the cluster is whole; never: it is not
-	calm      bool  // no more operations and faults
+	clients      *clients
+	ephemeral    *ephemeral
+	contributors [2]*contributor
+	watch        watch
+	busy         bool  // a fault is not over
+	whole        int64 // since when the cluster is whole; never: it is not
+	calm         bool  // no more operations and faults
 }
 
-// A link carries messages from one member to another, in order.
+// A link carries messages from one member to another, in order: those of partitions do not
+// overtake those of the view.
 type link struct {
-	last  int64 // when the latest message arrives
+	view  int64 // when the latest message of the view arrives
+	part  int64 // when the latest of the others does
 	fresh int64 // messages sent before were lost when the connection broke
 }
 
@@ -63,6 +67,7 @@ type host struct {
 	addr      string
 	skew      time.Duration // of the wall clock
 	slow      bool
+	late      bool // the writes that it gets are delayed
 	pausedTil int64
 	wokeAt    int64
 	process   int     // counts the processes that ran on it
@@ -151,8 +156,16 @@ func (w *world) send(from, to *member, msg any) {
 		delay += w.between(0, 60*ms)
 	}
 	l := w.link(from, to)
-	at := max(w.now+delay, l.last+1)
-	l.last = at
+	at := max(w.now+delay, l.view+1)
+	if _, ok := msg.(view.Message); ok {
+		l.view = at
+	} else {
+		if _, ok := msg.(*part.Replicate); ok && to.host.late {
+			at += w.between(0, 300*ms)
+		}
+		at = max(at, l.part+1)
+		l.part = at
+	}
 	w.queue.push(event{at: at, from: from, to: to, msg: msg, sent: w.now})
 }
 
@@ -193,9 +206,13 @@ func (w *world) crash(h *host) {
 	h.pausedTil = 0
 	w.log("CRASH %v", gone)
 	w.clients.crashed(gone)
+	lost := w.IntN(2) == 0 // what it had sent, with it
 	for _, m := range w.running() {
 		if w.reach(m.host, h) && w.IntN(4) > 0 {
 			w.after(w.between(ms, 20*ms), func() { m.refused(gone) })
+		}
+		if lost {
+			w.link(gone, m).fresh = w.now
 		}
 	}
 }

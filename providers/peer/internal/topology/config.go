@@ -183,6 +183,17 @@ func (c *Config) Member(id ID) *Member {
 // Has reports whether id is a member.
 func (c *Config) Has(id ID) bool { return c.Member(id) != nil }
 
+// Staying returns how many members do not want to leave.
+func (c *Config) Staying() int {
+	n := 0
+	for i := range c.Members {
+		if !c.Members[i].Leaving {
+			n++
+		}
+	}
+	return n
+}
+
 // Without returns c after a member has gone, under the next version. Each partition
 // that it was primary of gets an in-sync member in its place. Where none is left,
 // fallback takes an empty one over, and that is noted in Lost.

@@ -11,6 +11,10 @@ type Goal struct {
 	HandOffs int
 	// Synced reports whether a partition's learner has everything.
 	Synced func(partition int, learner ID) bool
+	// Settled reports whether every member in sync has all acknowledged writes of a
+	// partition, and will have those to come: a copy may be dropped only then. Nil:
+	// they always have.
+	Settled func(partition int) bool
 }
 
 // Plan returns the next configuration on the way to the goal, or nil if there is
@@ -82,7 +86,7 @@ func (p *planner) advance(i int, want []ID) {
 	case part.Primary != want[0]:
 		part.Primary, part.Reign = want[0], p.Stamp
 		p.touch(part)
-	case len(part.InSync) > len(want):
+	case len(part.InSync) > len(want) && (p.goal.Settled == nil || p.goal.Settled(i)):
 		part.InSync = slices.DeleteFunc(part.InSync, func(id ID) bool { return !slices.Contains(want, id) })
 		p.touch(part)
 	}

@@ -92,6 +92,10 @@ func TestPlan(t *testing.T) {
 		synced := map[int]topology.ID{}
 		goal := topology.Goal{Copies: copies, HandOffs: rapid.IntRange(1, 5).Draw(t, "handOffs"),
 			Synced: func(p int, l topology.ID) bool { return synced[p] == l }}
+		settled := map[int]bool{}
+		if rapid.Bool().Draw(t, "async") {
+			goal.Settled = func(p int) bool { return settled[p] }
+		}
 		step := func() bool {
 			next := topology.Plan(c, goal)
 			if next == nil {
@@ -99,10 +103,12 @@ func TestPlan(t *testing.T) {
 			}
 			check(t, c, next, goal)
 			c = next
+			clear(settled)
 			for i := range c.Partitions {
 				if l := c.Partitions[i].Learner; l != 0 && rapid.Bool().Draw(t, "done") {
 					synced[i] = l
 				}
+				settled[i] = goal.Settled != nil && rapid.Bool().Draw(t, "settled")
 			}
 			return true
 		}
@@ -133,7 +139,7 @@ func TestPlan(t *testing.T) {
 		}
 		for range 1000 {
 			for i := range c.Partitions {
-				synced[i] = c.Partitions[i].Learner
+				synced[i], settled[i] = c.Partitions[i].Learner, true
 			}
 			if !step() && len(unfinished(c)) == 0 {
 				break
@@ -183,6 +189,9 @@ func check(t *rapid.T, old, next *topology.Config, g topology.Goal) {
 			if !m.Leaving {
 				staying++
 			}
+		}
+		if len(b.InSync) < len(a.InSync) && g.Settled != nil && !g.Settled(i) {
+			t.Fatalf("partition %d has lost a copy while the others may lack something", i)
 		}
 		if len(b.InSync) < len(a.InSync) && len(b.InSync) < min(g.Copies, staying) {
 			t.Fatalf("partition %d has %d copies in sync, had %d", i, len(b.InSync), len(a.InSync))

@@ -64,6 +64,10 @@ func (m *Machine) see(now int64, c *topology.Config, from topology.ID, fx *Effec
 			m.confirm(now, fx)
 		} else if first := c.Members[0]; m.joining {
 			m.remember(now, first.ID, first.Addr)
+			if from == first.ID && m.invited != c.Lineage {
+				m.invited = c.Lineage
+				m.send(fx, from, &Join{m.Self, m.invited})
+			}
 		}
 		return
 	}

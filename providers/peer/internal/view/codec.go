@@ -59,6 +59,7 @@ func Append(b []byte, msg Message) []byte {
 	case *Join:
 		e.byte(typeJoin)
 		e.member(&m.Member)
+		e.uint(m.Invited)
 	case *Leave:
 		e.byte(typeLeave)
 		e.uint(uint64(m.ID))
@@ -110,7 +111,7 @@ func Parse(b []byte) (Message, error) {
 	case typeHere:
 		msg = &Here{Mark: d.mark()}
 	case typeJoin:
-		msg = &Join{Member: d.member()}
+		msg = &Join{Member: d.member(), Invited: d.uint()}
 	case typeLeave:
 		msg = &Leave{ID: topology.ID(d.uint())}
 	case typeClaim:

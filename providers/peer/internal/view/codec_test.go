@@ -80,7 +80,7 @@ var messages = rapid.Custom(func(t *rapid.T) view.Message {
 	case 4:
 		return &view.Here{Mark: mark}
 	case 5:
-		return &view.Join{Member: topology.Member{ID: ids.Draw(t, "id"), Addr: rapid.String().Draw(t, "addr"), Leaving: b}}
+		return &view.Join{Invited: n, Member: topology.Member{ID: ids.Draw(t, "id"), Addr: rapid.String().Draw(t, "addr"), Leaving: b}}
 	case 6:
 		return &view.Leave{ID: ids.Draw(t, "id")}
 	case 7:

@@ -71,7 +71,7 @@ func (m *Machine) other() *topology.Config {
 // askToJoin asks one contact after the other.
 func (m *Machine) askToJoin(now int64, fx *Effects) {
 	if s, ok := m.next(now); ok {
-		m.send(fx, s.id, &Join{m.Self})
+		m.send(fx, s.id, &Join{m.Self, m.invited})
 	}
 }
 

@@ -165,10 +165,14 @@ func (m *Machine) plan(c *topology.Config) *topology.Config {
 	if m.idle {
 		return c
 	}
-	goal := topology.Goal{Copies: m.Copies, HandOffs: m.HandOffs, Synced: func(partition int, learner topology.ID) bool {
+	synced := func(partition int, member topology.ID) bool {
 		f, ok := m.synced[partition]
-		return ok && f.Member == learner && f.Epoch == c.Partitions[partition].Epoch
-	}}
+		return ok && f.Member == member && f.Epoch == c.Partitions[partition].Epoch
+	}
+	goal := topology.Goal{Copies: m.Copies, HandOffs: m.HandOffs, Synced: synced}
+	if m.Async && m.Rules.On(rules.SettleFirst) {
+		goal.Settled = func(partition int) bool { return synced(partition, c.Partitions[partition].Primary) }
+	}
 	next := topology.Plan(c, goal)
 	if next == nil {
 		m.idle = true
@@ -198,8 +202,29 @@ func (m *Machine) dropFirst(c, next *topology.Config) {
 	}
 }
 
-// report passes on what this member has found as a primary.
-func (m *Machine) report(fx *Effects) {
+// complain finds members in sync that this member, as the primary, does not hear, though the
+// coordinator may: without their leases it cannot serve.
+func (m *Machine) complain(now int64) {
+	if m.coordinates() || !m.Rules.On(rules.ReportUnheard) {
+		return // the coordinator removes them
+	}
+	for i := range m.config.Partitions {
+		p := &m.config.Partitions[i]
+		if p.Primary != m.Self.ID {
+			continue
+		}
+		for _, id := range p.InSync {
+			if id != m.Self.ID && now-m.peer(now, id).alive > int64(m.Silence+m.Lease) {
+				m.note(&m.found.Silent, Finding{i, p.Epoch, id})
+			}
+		}
+	}
+}
+
+// report passes on what this member has found as a primary. Who hears nobody, and not the
+// coordinator either, must not have others taken out for their silence: it may be the one
+// that is cut off, in one direction.
+func (m *Machine) report(now int64, fx *Effects) {
 	f := &m.found
 	m.news = false
 	current := func(f Finding) bool {
@@ -210,7 +235,8 @@ func (m *Machine) report(fx *Effects) {
 		return p.Epoch == f.Epoch && p.Primary == m.Self.ID
 	}
 	f.Synced = slices.DeleteFunc(f.Synced, func(f Finding) bool { return !current(f) })
-	f.Silent = slices.DeleteFunc(f.Silent, func(f Finding) bool { return !current(f) })
+	deaf := m.leasedBy(m.config.Coordinator()) <= now && m.Rules.On(rules.DeafIsSilent)
+	f.Silent = slices.DeleteFunc(f.Silent, func(f Finding) bool { return deaf || !current(f) })
 	if m.config.Merging == 0 {
 		f.Merged = f.Merged[:0]
 	}
@@ -248,13 +274,17 @@ func (m *Machine) reported(msg *Report) {
 	}
 }
 
-// join takes in a request for admission.
-func (m *Machine) join(now int64, msg *Join, fx *Effects) {
+// join takes in a request for admission. Only a member that the coordinator reaches, and that
+// reaches it, is let in: others would have to be removed again, and so on.
+func (m *Machine) join(now int64, from topology.ID, msg *Join, fx *Effects) {
 	switch {
 	case m.config == nil || m.behind != nil || msg.Member.ID == 0 || msg.Member.ID == m.Self.ID:
 	case !m.coordinates():
 		m.send(fx, m.config.Coordinator(), msg)
 	case m.config.Has(msg.Member.ID):
+		m.tell(now, msg.Member.ID, fx)
+	case (from != msg.Member.ID || msg.Invited != m.config.Lineage) && m.Rules.On(rules.JoinBothWays):
+		m.remember(now, msg.Member.ID, msg.Member.Addr)
 		m.tell(now, msg.Member.ID, fx)
 	case !slices.ContainsFunc(m.joiners, func(j topology.Member) bool { return j.ID == msg.Member.ID }):
 		m.joiners = append(m.joiners, msg.Member)

@@ -79,7 +79,8 @@ func (m *Machine) beat(now int64, fx *Effects) {
 			m.send(fx, id, hb)
 		}
 	}
-	m.report(fx)
+	m.complain(now)
+	m.report(now, fx)
 	if m.leaving {
 		m.askToLeave(now, fx)
 	}

@@ -80,6 +80,9 @@ type Here struct {
 // Join asks for admission. Whoever is not the coordinator passes it on.
 type Join struct {
 	Member topology.Member
+	// Invited is the lineage of a configuration that its coordinator has sent to the
+	// member itself, so that both are known to reach each other. Zero: there is none.
+	Invited uint64
 }
 
 // Leave asks for a member to be drained and dismissed.
@@ -115,7 +118,7 @@ type ClaimAnswer struct {
 // or the finding is not true any more.
 type Report struct {
 	Mark Mark
-	// Synced: learners that have everything.
+	// Synced: learners that have everything, or primaries all of whose replicas have.
 	Synced []Finding
 	// Silent: members in sync, or learners, that do not acknowledge.
 	Silent []Finding

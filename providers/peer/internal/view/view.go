@@ -46,6 +46,10 @@ type Options struct {
 	// Silence is after how long without an answer a member has failed. It must be
 	// longer than Lease. Default: 1.5 s.
 	Silence time.Duration
+	// Async: a write may be acknowledged before everybody in sync has it, so that a copy
+	// is dropped only when the primary has said, with Synced, that all of them have
+	// everything.
+	Async bool
 	// Consistency lets, of a cluster that is cut in two, only the side with more
 	// members go on; of equal sides, that with the oldest member. Without it both
 	// sides go on, and merge later.
@@ -147,6 +151,7 @@ type Machine struct {
 	contacts []stranger // to join through, or met
 	probed   int        // contacts probed so far
 	joining  bool
+	invited  uint64 // see Join
 	leaving  bool
 	done     bool // no step does anything any more
 
@@ -209,7 +214,7 @@ func (m *Machine) Join(now int64, contact topology.ID, addr string, fx *Effects)
 	}
 	m.joining = true
 	m.remember(now, contact, addr)
-	m.send(fx, contact, &Join{m.Self})
+	m.send(fx, contact, &Join{m.Self, m.invited})
 }
 
 // Leave begins to hand everything over. The member goes on serving until Left.
@@ -249,7 +254,8 @@ func (m *Machine) Refused(_ int64, id topology.ID) {
 }
 
 // Synced says that the learner of a partition, of which this member is the primary,
-// has everything. Epoch is the partition's.
+// has everything. If it names this member itself, everybody in sync has everything, and
+// will have what is acknowledged in this epoch. Epoch is the partition's.
 func (m *Machine) Synced(_ int64, partition int, epoch topology.Stamp, learner topology.ID) {
 	m.note(&m.found.Synced, Finding{partition, epoch, learner})
 }
@@ -277,12 +283,7 @@ func (m *Machine) Safe() bool {
 	if m.config == nil || m.behind != nil || m.config.Merging != 0 {
 		return false
 	}
-	staying := 0
-	for i := range m.config.Members {
-		if !m.config.Members[i].Leaving {
-			staying++
-		}
-	}
+	staying := m.config.Staying()
 	for i := range m.config.Partitions {
 		p := &m.config.Partitions[i]
 		if p.Learner != 0 || len(p.InSync) < min(m.Copies, staying) {
@@ -337,7 +338,7 @@ func (m *Machine) Step(now int64, from topology.ID, msg Message, fx *Effects) {
 	case *Here:
 		m.here(now, msg.Mark)
 	case *Join:
-		m.join(now, msg, fx)
+		m.join(now, from, msg, fx)
 	case *Leave:
 		m.leave(msg, fx)
 	case *Claim:
@@ -374,7 +375,7 @@ func (m *Machine) Tick(now int64, fx *Effects) {
 		if beat {
 			m.beat(now, fx)
 		} else if m.news {
-			m.report(fx)
+			m.report(now, fx)
 		}
 		m.coordinate(now, fx)
 		if !m.done {

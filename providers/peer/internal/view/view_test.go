@@ -310,6 +310,29 @@ func TestSilentBackup(t *testing.T) {
 	}
 }
 
+// Who hears nobody, though he is heard, has no other members taken out for their silence:
+// it is he who is cut off.
+func TestDeafPrimary(t *testing.T) {
+	c := newCluster(t, 3, func(o *view.Options) { o.Silence = 4 * time.Second })
+	config := c.node(1).Config()
+	i := slices.IndexFunc(config.Partitions, func(p topology.Partition) bool { return p.Primary == 3 })
+	p := config.Partitions[i]
+	backup := p.InSync[0] + p.InSync[1] - p.Primary
+	c.deaf = func(_, to topology.ID) bool { return to == 3 }
+	c.run(time.Second)
+	for range 40 { // two seconds
+		c.node(3).Silent(c.now, i, p.Epoch, backup)
+		c.run(50 * time.Millisecond)
+	}
+	if !slices.Contains(c.node(1).Config().Partitions[i].InSync, backup) {
+		t.Fatal("a healthy backup was taken out on the word of a member that hears nobody")
+	}
+	c.wait("the deaf member's removal", func() bool { return !c.node(1).Config().Has(3) })
+	if got := c.node(1).Config().Partitions[i]; got.Primary != backup || got.Lost != (topology.Stamp{}) {
+		t.Errorf("the partition is %+v, should go on with its backup", got)
+	}
+}
+
 // A configuration that was lost on the way is sent again.
 func TestLostConfiguration(t *testing.T) {
 	c := newCluster(t, 3, nil)
