@@ -98,7 +98,7 @@ type Agent struct {
 
 	notify sync.Mutex // events come one at a time
 
-	alone atomic.Bool // the last search found that nobody listens anywhere
+	result atomic.Int32 // of the last search
 
 	mu    sync.Mutex
 	meta  []byte // of this process
@@ -184,9 +184,21 @@ func (a *Agent) Alive() map[topology.ID]Meta {
 	return maps.Clone(a.alive)
 }
 
+// What the last search of all addresses found.
+const (
+	unsearched = iota // it is still under way
+	unanswered        // somebody listens, and did not say who that is
+	unreached         // nobody was reached, and some may be behind a cut
+	refused           // nobody listens at any address
+)
+
 // Alone reports whether nobody listens at any of the addresses: whoever comes will find
 // this process there. It is false before all were tried, and if it is not certain.
-func (a *Agent) Alone() bool { return a.alone.Load() && len(a.Alive()) == 0 }
+func (a *Agent) Alone() bool { return a.result.Load() == refused && len(a.Alive()) == 0 }
+
+// Answered reports whether all addresses were tried, and none is left at which somebody
+// listens who has not said yet who that is: whoever has too much to do, for instance.
+func (a *Agent) Answered() bool { return a.result.Load() >= unreached }
 
 // Close tells the others that this process leaves, and ends the gossip. Probes that
 // are under way end by themselves within a second. There are no events after it

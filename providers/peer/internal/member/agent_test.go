@@ -363,3 +363,32 @@ func TestRestartedProcessIsAnother(t *testing.T) {
 		b.crash(t)
 	})
 }
+
+// TestWhoDoesNotAnswerIsThere: somebody who listens may have too much to do to answer. As
+// long as that is so it is not certain that there is no cluster.
+func TestWhoDoesNotAnswerIsThere(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := real(t, 1, "secret of the tests", l.Addr().String())
+	defer p.stop(t)
+	silent, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.agent.Answered() || p.agent.Alone() {
+		t.Error("who has not answered yet is taken for nobody")
+	}
+	_ = silent.Close()
+	again, err := l.Accept() // who hung up is knocked at again
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.agent.Answered() || p.agent.Alone() {
+		t.Error("who hung up is taken for nobody")
+	}
+	_ = again.Close()
+	_ = l.Close()
+	poll(t, "nobody listens any more", func() bool { return p.agent.Answered() && p.agent.Alone() })
+}

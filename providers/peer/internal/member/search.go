@@ -50,11 +50,20 @@ func (a *Agent) search(ctx context.Context) {
 func (a *Agent) try(ctx context.Context) {
 	targets := a.targets(ctx)
 	a.tryAll(ctx, targets)
-	refused := !slices.ContainsFunc(targets, func(addr string) bool {
-		err := a.net.attempt(addr).err
-		return !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, wire.ErrSelf)
-	})
-	a.alone.Store(refused && ctx.Err() == nil)
+	if ctx.Err() != nil {
+		return
+	}
+	result := int32(refused)
+	for _, addr := range targets {
+		switch err := a.net.attempt(addr).err; {
+		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, wire.ErrSelf):
+		case errors.Is(err, wire.ErrNoAnswer):
+			result = min(result, unanswered)
+		default:
+			result = min(result, unreached)
+		}
+	}
+	a.result.Store(result)
 }
 
 func (a *Agent) tryAll(ctx context.Context, targets []string) {

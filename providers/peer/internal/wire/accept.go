@@ -44,7 +44,7 @@ func (e *Endpoint) admit(nc net.Conn) {
 		e.turnedAway(nc, errTooMany)
 		return
 	}
-	c := newConn(maxAnswers)
+	c := newConn(e.opts.QueueBytes)
 	err := e.begin(c, func() {
 		e.serve(c, nc)
 		e.mu.Lock()
@@ -71,6 +71,12 @@ func (e *Endpoint) serve(c *conn, raw net.Conn) {
 	case peer.Class == stream:
 		e.open(nc, peer)
 	default:
+		e.mu.Lock()
+		e.conns[c] = peer.ID
+		e.mu.Unlock()
+		if peer.Addr == "" {
+			peer.Addr = raw.RemoteAddr().String() // for logs; nobody listens there
+		}
 		err := c.run(nc, false, func(f frame) { e.dispatch(c, peer, f) })
 		if !errors.Is(err, ErrClosed) {
 			e.report(Event{Kind: Broken, ID: peer.ID, Addr: peer.Addr, Class: peer.Class, Err: err})

@@ -10,6 +10,7 @@ import (
 type call struct {
 	id     uint64
 	start  uint64 // of its frame in the stream
+	alone  bool   // no other frame is on its way: the caller writes it
 	answer []byte
 	err    error
 	done   chan struct{} // gets one value for each use
@@ -24,6 +25,9 @@ func (c *conn) call(ctx context.Context, typ Type, body [][]byte) ([]byte, error
 	if err := c.put(ctx, k, typ, body); err != nil {
 		c.spare.Put(k)
 		return nil, err
+	}
+	if k.alone {
+		c.flushHere()
 	}
 	var err error
 	select {
@@ -72,6 +76,7 @@ func (c *conn) answered(f frame) {
 		return
 	}
 	delete(c.calls, f.id)
+	c.heard = max(c.heard, k.start)
 	k.answer, k.err = answer, err
 	k.done <- struct{}{}
 }
@@ -92,6 +97,25 @@ func (r Responder) Wanted() bool { return r.id != 0 }
 // answer may follow.
 func (r Responder) Reply(body ...[]byte) error {
 	return r.reply(flagAnswer, body)
+}
+
+// Backchannel returns the way back on the connection on which the message came.
+func (r Responder) Backchannel() Backchannel { return Backchannel{r.to} }
+
+// A Backchannel is a connection that a peer dialled, as one on which messages are sent
+// to it, which needs no listener for that. They are in order with the answers. It is
+// comparable: two are equal if they are the same connection.
+type Backchannel struct{ to *conn }
+
+// Post queues a message that wants no answer. It does not wait: the error is
+// ErrOverloaded if there is no room, and ErrNotSent if the connection is gone. A message
+// that is queued arrives, unless the connection breaks.
+func (b Backchannel) Post(typ Type, body ...[]byte) error {
+	full, err := b.to.add(nil, typ, 0, 0, body)
+	if full != nil {
+		return ErrOverloaded
+	}
+	return err
 }
 
 func (r Responder) reply(flags uint8, body [][]byte) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -19,11 +20,20 @@ const (
 	pingID = 1<<64 - 1
 	// maxAnswers bounds the answers that wait for a peer which asks and does not read.
 	maxAnswers = 64 << 20
+	// maxAhead is how many bytes the system takes at any time though the peer has not
+	// read them: a write of no more does not block.
+	maxAhead = 16 << 10
+	// crowd is how many calls under way are worth a moment's wait for others that can go
+	// with the next one. In a process without a processor to spare, the moment may be many
+	// milliseconds; what calls nothing, as heartbeats, never waits.
+	crowd = 4
 )
 
 // A conn is a connection, from before it is dialled until it is broken. It gathers
 // frames while those before them are being written, so that many go out in one system
-// call; two buffers take turns.
+// call; two buffers take turns. A goroutine writes, but not if that is known to be a
+// detour: a call that is alone writes its frame itself, and who reads requests writes the
+// answers that he has at the end of what he has read.
 type conn struct {
 	limit int       // of the bytes in frames
 	spare sync.Pool // of calls
@@ -33,13 +43,18 @@ type conn struct {
 	// dialled: this side asks, the other one answers.
 	dialled bool
 	frames  []byte
-	// taken counts the bytes that the writer took. A frame that begins there or later
-	// in the stream has not left this process.
-	taken uint64
-	room  chan struct{} // closed when there is room again; nil: nobody waits
-	calls map[uint64]*call
-	last  uint64 // correlation
-	err   error  // why there is an end; nil: there is none
+	other   []byte // the buffer whose turn it is not
+	// taken counts the bytes that were taken to be written. A frame that begins there
+	// or later in the stream has not left this process. The peer has read what is
+	// before heard.
+	taken, heard uint64
+	writing      bool          // somebody writes what was taken
+	held         bool          // who reads is going to write
+	patient      time.Time     // when the deadline of writes was set
+	room         chan struct{} // closed when there is room again; nil: nobody waits
+	calls        map[uint64]*call
+	last         uint64 // correlation
+	err          error  // why there is an end; nil: there is none
 
 	wake chan struct{} // there are frames
 	end  chan struct{} // closed with err
@@ -71,20 +86,28 @@ func (c *conn) add(k *call, typ Type, flags uint8, id uint64, body [][]byte) (fu
 		}
 		return c.room, nil
 	}
+	first := len(c.frames) == 0 && !c.writing && !c.held
 	if k != nil {
 		c.last++
 		id = c.last
 		k.id, k.start = id, c.taken+uint64(len(c.frames))
 		c.calls[id] = k
-	}
-	if len(c.frames) == 0 {
-		select {
-		case c.wake <- struct{}{}:
-		default:
-		}
+		k.alone = first && c.nc != nil && len(c.calls) == 1 && c.taken-c.heard+uint64(headerBytes+size) <= maxAhead
+		first = first && !k.alone
 	}
 	c.frames = appendFrame(c.frames, typ, flags, id, body...)
+	if first {
+		c.rouse()
+	}
 	return nil, nil
+}
+
+// rouse has the goroutine that writes look for frames.
+func (c *conn) rouse() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
 }
 
 // put is add that waits for room until ctx ends.
@@ -103,21 +126,63 @@ func (c *conn) put(ctx context.Context, k *call, typ Type, body [][]byte) error 
 	}
 }
 
-// take returns all frames that are there, and uses the buffer for those to come.
-func (c *conn) take(buf []byte) []byte {
-	if cap(buf) > keepBytes {
-		buf = nil
-	}
+// flush writes the frames that are there, unless somebody else is at it, who comes back for
+// them. It reports whether there are others now.
+func (c *conn) flush() (more bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	frames := c.frames
-	c.frames = buf[:0]
+	c.held = false
+	if c.writing || len(c.frames) == 0 || c.err != nil {
+		return false, nil
+	}
+	frames, nc := c.frames, c.nc
+	c.frames, c.other = c.other[:0], nil
 	c.taken += uint64(len(frames))
 	if c.room != nil {
 		close(c.room)
 		c.room = nil
 	}
-	return frames
+	// The deadline need not be exact, and costs more than the clock.
+	if now := time.Now(); now.Sub(c.patient) > time.Second {
+		if err := nc.SetWriteDeadline(now.Add(silence)); err != nil {
+			return false, err
+		}
+		c.patient = now
+	}
+	c.writing = true
+	c.mu.Unlock()
+	_, err = nc.Write(frames)
+	c.mu.Lock()
+	c.writing = false
+	if cap(frames) <= keepBytes {
+		c.other = frames[:0]
+	}
+	return len(c.frames) > 0, err
+}
+
+// flushHere is flush by somebody who has other things to do.
+func (c *conn) flushHere() {
+	more, err := c.flush()
+	switch {
+	case err != nil:
+		c.stop(err)
+	case more:
+		c.rouse()
+	}
+}
+
+// crowded reports whether so many calls are under way that more are likely to come at once.
+func (c *conn) crowded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.calls) >= crowd
+}
+
+// hold lets frames wait for the next flush.
+func (c *conn) hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = true
 }
 
 // run writes and reads until the connection breaks, and returns why. It gives each
@@ -145,10 +210,12 @@ func (c *conn) write(nc net.Conn, pings bool) error {
 		defer ticker.Stop()
 		ping = ticker.C
 	}
-	var buf []byte
 	for {
 		select {
 		case <-c.wake:
+			if c.crowded() {
+				runtime.Gosched() // other callers are about to add frames
+			}
 		case <-ping:
 			// The answer is that the type is not known. If there is no room, others
 			// ask.
@@ -156,20 +223,25 @@ func (c *conn) write(nc net.Conn, pings bool) error {
 		case <-c.end:
 			return c.err
 		}
-		for buf = c.take(buf); len(buf) > 0; buf = c.take(buf) {
-			if err := nc.SetWriteDeadline(time.Now().Add(silence)); err != nil {
-				return err
-			}
-			if _, err := nc.Write(buf); err != nil {
+		for more := true; more; {
+			var err error
+			if more, err = c.flush(); err != nil {
 				return err
 			}
 		}
 	}
 }
 
+// read takes frames. The answers to requests that came together leave together. The side
+// that dialled reads answers whatever happens, and so never waits in order to write.
 func (c *conn) read(nc net.Conn, handle func(frame)) error {
 	r := newReader(&listening{nc: nc}, MaxBody, readBytes)
+	held := false
 	for {
+		if held && !r.ready() {
+			c.flushHere()
+			held = false
+		}
 		f, err := r.next()
 		switch {
 		case err != nil:
@@ -177,6 +249,10 @@ func (c *conn) read(nc net.Conn, handle func(frame)) error {
 		case f.flags&flagAnswer != 0:
 			c.answered(f)
 		default:
+			if !held && !c.dialled {
+				c.hold()
+				held = true
+			}
 			handle(f)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -23,11 +24,13 @@ import (
 // Options configures an endpoint.
 type Options struct {
 	// Self is what this process says of itself. Its ID is not zero. Its Addr may be
-	// empty if the listener has one address: then it is that. Its Class is ignored.
+	// empty if the listener has one address: then it is that; or if there is no
+	// listener. Its Class is ignored.
 	Self Hello
 	// Security says whom to trust.
 	Security Security
-	// Listener accepts the connections of peers. The endpoint closes it.
+	// Listener accepts the connections of peers. The endpoint closes it. Nil: none;
+	// what peers say comes on the connections that are dialled here.
 	Listener net.Listener
 	// Dial makes a connection. Nil: TCP.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
@@ -43,7 +46,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.QueueBytes = cmp.Or(o.QueueBytes, 4<<20)
 	o.MaxConns = cmp.Or(o.MaxConns, 4096)
-	o.Self.Addr = cmp.Or(o.Self.Addr, o.Listener.Addr().String())
+	if o.Listener != nil {
+		o.Self.Addr = cmp.Or(o.Self.Addr, o.Listener.Addr().String())
+	}
 	if o.Dial == nil {
 		o.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", addr)
@@ -77,10 +82,11 @@ type Endpoint struct {
 	closed   bool
 	watchers []func(Event)
 	peers    map[topology.ID]*Peer
-	conns    map[*conn]struct{}
+	conns    map[*conn]topology.ID // who dialled; zero: this side, or it is not known yet
 	accepted int
 	warned   time.Time // when a peer that was turned away was logged as a warning
 	flows    map[*flow]struct{}
+	past     Stats // of connections that are no more
 }
 
 // Start begins to accept connections. Handlers may be set before and after peers
@@ -88,19 +94,29 @@ type Endpoint struct {
 func Start(opts Options) (*Endpoint, error) {
 	opts = opts.withDefaults()
 	g, err := opts.Security.guard(opts.Self.Cluster)
-	if err == nil {
+	if err == nil && opts.Listener != nil {
 		err = errors.Join(opts.Self.check(), g.allows(opts.Listener.Addr().String()))
 	}
 	if err != nil {
-		return nil, errors.Join(err, opts.Listener.Close())
+		return nil, errors.Join(err, opts.close())
 	}
 	e := &Endpoint{
 		opts: opts, guard: g,
-		peers: make(map[topology.ID]*Peer), conns: make(map[*conn]struct{}), flows: make(map[*flow]struct{}),
+		peers: make(map[topology.ID]*Peer), conns: make(map[*conn]topology.ID), flows: make(map[*flow]struct{}),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.work.Go(e.accept)
+	if opts.Listener != nil {
+		e.work.Go(e.accept)
+	}
 	return e, nil
+}
+
+// close closes the listener, if there is one.
+func (o Options) close() error {
+	if o.Listener == nil {
+		return nil
+	}
+	return o.Listener.Close()
 }
 
 // Self returns what this process says of itself.
@@ -135,11 +151,17 @@ func (e *Endpoint) Peer(id topology.ID, addr string) *Peer {
 	return p
 }
 
-// Forget breaks the connections to a peer that is gone for good.
+// Forget breaks the connections to and from a peer that is gone for good. Should it be
+// there nevertheless, it may connect again.
 func (e *Endpoint) Forget(id topology.ID) {
 	e.mu.Lock()
 	p := e.peers[id]
 	delete(e.peers, id)
+	for c, from := range e.conns {
+		if from == id {
+			c.stop(ErrClosed)
+		}
+	}
 	e.mu.Unlock()
 	if p != nil {
 		p.forget()
@@ -161,6 +183,16 @@ func (e *Endpoint) Stream(ctx context.Context, addr string) (net.Conn, *Hello, e
 	return f, peer, nil
 }
 
+// Knock connects to whoever is at an address, and returns what he says of himself. The
+// errors are those of Stream.
+func (e *Endpoint) Knock(ctx context.Context, addr string) (*Hello, error) {
+	nc, peer, err := e.dial(ctx, addr, Control, 0)
+	if err != nil {
+		return nil, err
+	}
+	return peer, nc.Close()
+}
+
 // Close breaks all connections and waits for every goroutine. Calls that are pending
 // fail.
 func (e *Endpoint) Close() error {
@@ -172,7 +204,7 @@ func (e *Endpoint) Close() error {
 	}
 	e.closed = true
 	e.cancel()
-	err := e.opts.Listener.Close()
+	err := e.opts.close()
 	for c := range e.conns {
 		c.stop(ErrClosed)
 	}
@@ -196,12 +228,13 @@ func (e *Endpoint) begin(c *conn, work func()) error {
 	if e.closed {
 		return ErrClosed
 	}
-	e.conns[c] = struct{}{}
+	e.conns[c] = 0
 	e.work.Go(func() {
 		work()
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		delete(e.conns, c)
+		c.count(&e.past)
 	})
 	return nil
 }
@@ -241,12 +274,16 @@ func introduce(ctx context.Context, raw net.Conn, secure func(net.Conn) (net.Con
 	if err == nil {
 		peer, err = hello(nc)
 	}
-	if !hurry() && err == nil {
-		err = context.Cause(ctx)
+	late := !hurry()
+	switch {
+	case late:
+		err = fmt.Errorf("%w: %w", ErrNoAnswer, context.Cause(ctx))
+	case err != nil:
+		err = explain(err)
 	}
 	if err != nil {
 		_ = raw.Close() // nothing was sent that matters
-		return nil, nil, explain(err)
+		return nil, nil, err
 	}
 	return nc, peer, nil
 }

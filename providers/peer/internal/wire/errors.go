@@ -33,6 +33,9 @@ var (
 	// ErrReplaced means that another process than expected lives at an address, so
 	// that the expected one is gone.
 	ErrReplaced = errors.New("another process lives at the address")
+	// ErrNoAnswer means that somebody listens at an address, but did not say in time who
+	// that is.
+	ErrNoAnswer = errors.New("somebody listens and does not answer")
 	// ErrUntrusted means that a certificate was not accepted.
 	ErrUntrusted = errors.New("the members do not trust each other")
 	// ErrInsecure means that plaintext was asked for beyond the loopback interface.

@@ -117,6 +117,12 @@ func (r *reader) next() (frame, error) {
 	}, nil
 }
 
+// ready reports whether the next frame is there.
+func (r *reader) ready() bool {
+	n := r.end - r.start
+	return n >= headerBytes && int64(n) >= 4+int64(binary.BigEndian.Uint32(r.buf[r.start:]))
+}
+
 // fill reads until n bytes are there to be taken.
 func (r *reader) fill(n int) error {
 	for r.end-r.start < n {

@@ -104,7 +104,7 @@ func explain(err error) error {
 	case errors.Is(err, errProtocol):
 		return fmt.Errorf("%w: does only one side use TLS?", err)
 	case hungUp(err):
-		return fmt.Errorf("the other side hung up, and may say why in its log: %w", err)
+		return fmt.Errorf("%w: it hung up, and may say why in its log: %w", ErrNoAnswer, err)
 	}
 	return err
 }

@@ -40,7 +40,8 @@ type Hello struct {
 	ID topology.ID
 	// Zone and Mode are as configured. They are not compared.
 	Zone, Mode string
-	// Addr is where others reach this process: host:port.
+	// Addr is where others reach this process: host:port. Of one that does not listen
+	// it is where its connection comes from.
 	Addr string
 	// Partitions is their number. It must be the same on both sides.
 	Partitions int

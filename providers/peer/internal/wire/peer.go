@@ -22,8 +22,9 @@ const (
 )
 
 // A Peer is another process, as one that messages are sent to. Connections are
-// dialled when they are needed, one for each class, and used in this direction only:
-// what the peer sends here travels on the connections that it dials. So messages of
+// dialled when they are needed, one for each class, and used in this direction only, but
+// for answers and what the peer sends by a Backchannel: all else that it sends here
+// travels on the connections that it dials. So messages of
 // one class arrive in the order in which they were sent as long as the connection
 // lasts. Across a break, messages may be lost, and the last of the broken connection
 // may be handled after the first of the new one.
@@ -133,8 +134,8 @@ func (p *Peer) keep(c *conn, class Class, fails int) {
 	if !c.stopped() {
 		p.report(Connected, class, nil)
 	}
-	// Nothing but answers comes on a connection that was dialled here.
-	err = c.run(nc, true, func(frame) {})
+	hello := p.hello.Load()
+	err = c.run(nc, true, func(f frame) { p.e.dispatch(c, hello, f) })
 	p.report(Broken, class, err)
 	if class == Control && !errors.Is(err, ErrClosed) {
 		// Whether the process is gone is known soonest by knocking at its door.

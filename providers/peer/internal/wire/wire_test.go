@@ -310,10 +310,17 @@ func TestGivenUpRequestsNeverArrive(t *testing.T) {
 	}
 	n := wiretest.New()
 	a, b := start(t, n, 1, real), start(t, n, 2, real)
-	if _, err := a.Peer(2, b.Self().Addr).Call(t.Context(), wire.Data, echo, []byte("x")); err != nil {
-		t.Fatal(err)
+	for _, x := range []struct{ from, to *host }{{a, b}, {b, a}} {
+		if _, err := x.from.Peer(x.to.Self().ID, x.to.Self().Addr).Call(t.Context(), wire.Data, echo, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	a.Forget(2)
+	poll(t, "the end of what was dialled there", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return slices.ContainsFunc(b.events, func(e wire.Event) bool { return errors.Is(e.Err, io.EOF) })
+	})
 	poll(t, "the reset", func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()

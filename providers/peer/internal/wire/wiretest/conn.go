@@ -26,7 +26,15 @@ type chunk struct {
 }
 
 // cut reports whether nothing arrives here.
-func (e *end) cut() bool { return e.n.cuts[[2]string{e.peer, e.host}] }
+func (e *end) cut() bool { return e.n.isCut(e.peer, e.host) }
+
+// travel is how long bytes are under way from here.
+func (e *end) travel() time.Duration {
+	if d, slow := e.n.slow[[2]string{e.host, e.peer}]; slow {
+		return d
+	}
+	return e.n.delay
+}
 
 func (e *end) Read(b []byte) (k int, err error) {
 	e.n.wait(nil, func() (time.Time, bool) {
@@ -72,7 +80,7 @@ func (e *end) Write(b []byte) (written int, err error) {
 				err = &net.OpError{Op: "write", Net: "tcp", Err: syscall.ECONNRESET}
 			case room > 0:
 				k := min(room, len(b)-written)
-				e.other.in = append(e.other.in, chunk{append([]byte(nil), b[written:written+k]...), time.Now().Add(e.n.delay)})
+				e.other.in = append(e.other.in, chunk{append([]byte(nil), b[written:written+k]...), time.Now().Add(e.travel())})
 				e.other.held += k
 				written += k
 			default:

@@ -19,16 +19,19 @@ type Network struct {
 	mu        sync.Mutex
 	changed   chan struct{} // closed and replaced when anything changes
 	listeners map[string]*listener
-	cuts      map[[2]string]bool // from, to
+	cuts      map[[2]string]time.Time // from, to, since
 	delay     time.Duration
+	slow      map[[2]string]time.Duration // from, to: instead of delay
 	ends      map[*end]struct{}
+	dead      map[string]bool
 }
 
 // New returns a network without hosts.
 func New() *Network {
 	return &Network{
 		changed: make(chan struct{}), listeners: make(map[string]*listener),
-		cuts: make(map[[2]string]bool), ends: make(map[*end]struct{}),
+		cuts: make(map[[2]string]time.Time), slow: make(map[[2]string]time.Duration), ends: make(map[*end]struct{}),
+		dead: make(map[string]bool),
 	}
 }
 
@@ -37,24 +40,82 @@ func (n *Network) SetDelay(d time.Duration) {
 	n.change(func() { n.delay = d })
 }
 
-// Cut stops what one host sends to another. It arrives when the cut is healed, as TCP
-// has it, unless its connection was closed meanwhile.
+// Slow sets how long bytes travel from one host to another, whatever the others' need.
+func (n *Network) Slow(from, to string, d time.Duration) {
+	n.change(func() { n.slow[[2]string{from, to}] = d })
+}
+
+// Cut stops what one host sends to another. After it was healed that arrives, as late as TCP
+// has it, which waits twice as long before each repetition: until as much time has passed
+// again as the cut lasted. It does not if its connection was closed meanwhile.
 func (n *Network) Cut(from, to string) {
-	n.change(func() { n.cuts[[2]string{from, to}] = true })
+	n.change(func() { n.cut(from, to) })
+}
+
+func (n *Network) cut(from, to string) {
+	if link := [2]string{from, to}; n.cuts[link].IsZero() {
+		n.cuts[link] = time.Now()
+	}
+}
+
+func (n *Network) isCut(from, to string) bool { return !n.cuts[[2]string{from, to}].IsZero() }
+
+// Isolate stops what a host sends and what is sent to it, as far as all that listen now
+// are concerned: so it is for the others if its process stands still.
+func (n *Network) Isolate(host string) {
+	n.change(func() {
+		for other := range n.listeners {
+			n.cut(host, other)
+			n.cut(other, host)
+		}
+	})
+}
+
+// Rejoin ends all cuts around a host.
+func (n *Network) Rejoin(host string) {
+	n.change(func() {
+		for link := range n.cuts {
+			if link[0] == host || link[1] == host {
+				n.heal(link[0], link[1])
+			}
+		}
+	})
 }
 
 // Heal ends a cut.
 func (n *Network) Heal(from, to string) {
-	n.change(func() { delete(n.cuts, [2]string{from, to}) })
+	n.change(func() { n.heal(from, to) })
 }
 
-// Kill ends a host as the death of its process does: its listener refuses, and its
-// connections are reset.
+func (n *Network) heal(from, to string) {
+	since := n.cuts[[2]string{from, to}]
+	delete(n.cuts, [2]string{from, to})
+	for e := range n.ends {
+		if e.peer == from && e.host == to && len(e.in) > 0 && !e.in[0].at.Before(since) {
+			e.in[0].at = time.Now().Add(time.Since(since))
+		}
+	}
+}
+
+// Kill ends a host as the death of its process does: its listener refuses, its
+// connections are reset, and it makes no others until it listens again.
 func (n *Network) Kill(host string) {
 	n.change(func() {
 		delete(n.listeners, host)
+		n.dead[host] = true
 		for e := range n.ends {
 			if e.host == host {
+				e.closed = true
+			}
+		}
+	})
+}
+
+// Break resets the connections between two hosts, which can make others.
+func (n *Network) Break(a, b string) {
+	n.change(func() {
+		for e := range n.ends {
+			if e.host == a && e.peer == b || e.host == b && e.peer == a {
 				e.closed = true
 			}
 		}
@@ -64,7 +125,10 @@ func (n *Network) Kill(host string) {
 // Listen makes a host.
 func (n *Network) Listen(host string) net.Listener {
 	l := &listener{n: n, host: host}
-	n.change(func() { n.listeners[host] = l })
+	n.change(func() {
+		n.listeners[host] = l
+		delete(n.dead, host)
+	})
 	return l
 }
 
@@ -76,11 +140,11 @@ func (n *Network) Dialer(host string) func(context.Context, string) (net.Conn, e
 		near.other = far
 		var err error
 		failed := n.wait(ctx.Done(), func() (time.Time, bool) {
-			if n.cuts[[2]string{host, to}] || n.cuts[[2]string{to, host}] {
+			if n.isCut(host, to) || n.isCut(to, host) {
 				return time.Time{}, false
 			}
 			l := n.listeners[to]
-			if l == nil {
+			if l == nil || n.dead[host] {
 				err = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 				return time.Time{}, true
 			}
