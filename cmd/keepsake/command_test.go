@@ -71,6 +71,7 @@ func TestCommandLine(t *testing.T) {
 		"variable.yaml":  "cacheManager: {provider: memory, properties: {maxEntries: '${KEEPSAKE_TEST_UNSET}'}}\n",
 		"uri.yaml":       "cacheManager:\n  provider: hazelcast\n  uri: hazelcast-client.xml\n",
 		"several.yaml":   "cacheManager: [{id: a, provider: memory}, {id: b, provider: memory}]\n",
+		"client.yaml":    "cacheManager: {provider: peer, properties: {mode: client, join: 127.0.0.1:1, secret: sixteen characters}}\n",
 		"unreached.yaml": "cacheManager: {provider: memcached, properties: {servers: 127.0.0.1:1}}\n",
 	})
 	tests := []struct {
@@ -100,6 +101,8 @@ func TestCommandLine(t *testing.T) {
 		{"conformance -config missing.yaml", 1, nil, []string{"missing.yaml: no such file or directory\n"}},
 		{"conformance -config several.yaml", 1, nil, []string{"several cacheManagers; ask for one of a, b\n"}},
 		{"conformance -config several.yaml -manager c", 1, nil, []string{"no cacheManager \"c\"; ask for one of a, b\n"}},
+		{"peer --config client.yaml", 1, nil, []string{"client.yaml: a client holds no records"}},
+		{"peer --config memory.yaml", 1, nil, []string{"memory.yaml: the provider memory keeps its records elsewhere"}},
 		{"conformance -config unreached.yaml", 1, nil, []string{"provider unavailable"}},
 	}
 	for _, test := range tests {

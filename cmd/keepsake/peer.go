@@ -5,10 +5,12 @@ import (
 	"fmt"
 
 	"github.com/keepsake-cache/keepsake/configfile"
+	"github.com/keepsake-cache/keepsake/jcache"
 )
 
 type peerCommand struct {
-	Config string `required:"" placeholder:"FILE" help:"Configuration file whose cacheManager is a peer."`
+	Config  string `required:"" placeholder:"FILE" help:"Configuration file whose cacheManager is a peer."`
+	Metrics string `placeholder:"ADDR" help:"Where /metrics and /healthz are served in plain HTTP, host:port. Without it they are not."`
 }
 
 // Run keeps records for others until ctx ends, and then hands them over.
@@ -21,24 +23,51 @@ func (c *peerCommand) Run(ctx context.Context, to streams) error {
 		if m.Config.Provider != "peer" {
 			return fmt.Errorf("%s: the provider %s keeps its records elsewhere; keepsake peer is for the provider peer", c.Config, m.Config.Provider)
 		}
+		if m.Config.Settings["mode"] == "client" {
+			return fmt.Errorf("%s: a client holds no records; keepsake peer is for the modes server and both", c.Config)
+		}
+	}
+	var m *monitor
+	if c.Metrics != "" {
+		if m, err = startMonitor(ctx, c.Metrics); err != nil {
+			return err
+		}
+		defer m.close()
+		fmt.Fprintf(to.out, "metrics at http://%s/metrics\n", m.addr)
 	}
 	cfg.Sessions = nil // those who serve them open them
 	system, err := cfg.Open(ctx)
 	if err != nil {
 		return err
 	}
-	for _, m := range cfg.CacheManagers {
-		caches, err := system.CacheManager(m.ID)
-		if err == nil {
-			err = caches.AwaitSafe(ctx)
+	if err := keep(ctx, to, cfg, system, m); err != nil {
+		_ = system.Close(context.WithoutCancel(ctx)) // err says what is wrong
+		return err
+	}
+	return system.Close(context.WithoutCancel(ctx))
+}
+
+// keep keeps records until ctx ends, watched by a monitor that may be nil.
+func keep(ctx context.Context, to streams, cfg *configfile.Config, system *configfile.System, watched *monitor) error {
+	managers := make([]*jcache.CacheManager, len(cfg.CacheManagers))
+	for i, m := range cfg.CacheManagers {
+		var err error
+		if managers[i], err = system.CacheManager(m.ID); err != nil {
+			return err
 		}
-		if err != nil {
-			_ = system.Close(context.WithoutCancel(ctx)) // err says what is wrong
+	}
+	if watched != nil {
+		if err := watched.watch(managers); err != nil {
+			return err
+		}
+	}
+	for _, caches := range managers {
+		if err := caches.AwaitSafe(ctx); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintln(to.out, "ready")
 	<-ctx.Done()
 	fmt.Fprintln(to.out, "handing over")
-	return system.Close(context.WithoutCancel(ctx))
+	return nil
 }

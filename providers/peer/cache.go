@@ -20,6 +20,7 @@ import (
 type cache struct {
 	p    *Provider
 	name string
+	near *nearCache
 }
 
 // maxRecordBytes leaves room in a message for what travels with a record.
@@ -56,16 +57,24 @@ func (c *cache) Local(key string) bool {
 
 func (c *cache) do(ctx context.Context, key string, req part.Request) (part.Result, error) {
 	req.Cache, req.Key = c.name, key
+	defer c.near.invalidate(key) // whatever came of it
 	return c.p.node.Do(ctx, c.partition(key), &req)
 }
 
 // Get implements driver.Cache.
 func (c *cache) Get(ctx context.Context, key string) (driver.Item, bool, error) {
+	if item, ok := c.near.get(key); ok {
+		return item, true, nil
+	}
+	reading := c.near.begin(key)
 	found, err := c.p.node.Get(ctx, c.partition(key), c.name, key)
 	if err != nil {
 		return driver.Item{}, false, err
 	}
 	item, ok := itemOf(key, found)
+	if ok {
+		c.near.keep(reading, item)
+	}
 	return item, ok, nil
 }
 
@@ -121,17 +130,24 @@ func (c *cache) Touch(ctx context.Context, key string, token driver.Token, deadl
 
 // GetBatch implements driver.BatchGetter.
 func (c *cache) GetBatch(ctx context.Context, keys []string) ([]driver.Item, error) {
-	reqs := make([]part.Request, len(keys))
-	for i, key := range keys {
-		reqs[i] = part.Request{Kind: part.Get, Cache: c.name, Key: key}
+	items := make([]driver.Item, 0, len(keys))
+	reqs := make([]part.Request, 0, len(keys))
+	readings := make([]reading, 0, len(keys))
+	for _, key := range keys {
+		if item, ok := c.near.get(key); ok {
+			items = append(items, item)
+			continue
+		}
+		reqs = append(reqs, part.Request{Kind: part.Get, Cache: c.name, Key: key})
+		readings = append(readings, c.near.begin(key))
 	}
 	results, errs := c.p.node.DoAll(ctx, reqs)
-	items := make([]driver.Item, 0, len(keys))
-	for i, key := range keys {
+	for i := range reqs {
 		if errs[i] != nil {
 			return nil, errs[i]
 		}
-		if item, ok := itemOf(key, results[i].Present); ok {
+		if item, ok := itemOf(reqs[i].Key, results[i].Present); ok {
+			c.near.keep(readings[i], item)
 			items = append(items, item)
 		}
 	}
@@ -145,6 +161,9 @@ func (c *cache) PutBatch(ctx context.Context, entries []driver.Entry) []error {
 		reqs[i] = part.Request{Kind: part.Put, Cache: c.name, Key: e.Key, Record: e.Record, Until: untilOf(e.Deadline)}
 	}
 	_, errs := c.p.node.DoAll(ctx, reqs)
+	for i := range reqs {
+		c.near.invalidate(reqs[i].Key)
+	}
 	if slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
 		return errs
 	}
@@ -222,6 +241,7 @@ func (c *cache) Clear(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer c.near.invalidateAll()
 	return each(ctx, partitions, func(ctx context.Context, partition int) error {
 		_, err := c.p.node.Do(ctx, partition, &part.Request{Kind: part.Clear, Cache: c.name})
 		return err
@@ -254,7 +274,7 @@ func each(ctx context.Context, partitions []int, do func(ctx context.Context, pa
 
 // Watch implements driver.Watcher.
 func (c *cache) Watch(ctx context.Context, on func(driver.Event)) (stop func(), err error) {
-	return c.p.node.Watch(ctx, c.name, func(e node.Event) { on(eventOf(e)) })
+	return c.p.node.Watch(ctx, c.name, false, func(e node.Event) { on(eventOf(e)) })
 }
 
 func eventOf(e node.Event) driver.Event {

@@ -25,6 +25,14 @@
 // configurations that are numbered; leases make sure that a member which was replaced
 // does not serve. Gossip finds members and suspects failures, and decides nothing.
 //
+// # Clients
+//
+// A process with Options.Mode Client holds no records and is no member: nobody waits for
+// it. It asks the members for the configuration, and each primary directly. It needs no
+// port: the members tell it of changes on the connections that it has made. With
+// Options.NearBytes it keeps what it has read, until the primary tells of a change; what
+// it reads is then the record of at most two seconds ago.
+//
 // # Ports and trust
 //
 // A member listens on one port, for everything. Connections are TLS 1.3, and both sides

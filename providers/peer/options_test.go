@@ -27,7 +27,15 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{map[string]any{"secret": secret, "listen": []string{"127.0.0.1:1000-2000"}}, "64 ports"},
 		{map[string]any{"secret": secret, "join": []string{"10.1.0.5"}}, "join"},
 		{map[string]any{"secret": secret, "replicas": "all"}, "replicas"},
+		{map[string]any{"secret": secret, "merge": []string{"latest", "catalog=newest"}}, "merge"},
 		{map[string]any{"secret": secret, "replicas": "-1"}, "replicas"},
+		{map[string]any{"secret": secret, "mode": "client"}, "join"},
+		{map[string]any{"secret": secret, "mode": "server", "nearBytes": int64(1 << 20)}, "nearBytes"},
+		{map[string]any{"secret": secret, "syncReplicas": "some"}, "syncReplicas"},
+		{map[string]any{"secret": secret, "replicas": "2", "syncReplicas": "1", "reads": "local"}, "syncReplicas"},
+		{map[string]any{"secret": secret, "replicas": "domain", "syncReplicas": "1", "onSplit": "consistency"}, "syncReplicas"},
+		{map[string]any{"secret": secret, "minCopies": int64(3)}, "minCopies"},
+		{map[string]any{"secret": secret, "replicas": "2", "syncReplicas": "1", "minCopies": int64(3)}, "minCopies"},
 	} {
 		values, err := driver.NewValues(definition.Settings, test.given)
 		if err != nil {

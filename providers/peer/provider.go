@@ -13,18 +13,20 @@ import (
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
 )
 
-// A Provider is this process as a member of the grid.
+// A Provider is this process as a member of the grid, or as a client of it.
 type Provider struct {
 	opts       Options
 	partitions int
 	node       *node.Node
+	near       *near // nil if nothing is kept near
 	closing    sync.Once
 	closed     atomic.Bool
 }
 
 var errClosed = errors.New("the provider is closed")
 
-// Connect joins the grid, or begins one, and returns the bare driver. See Open.
+// Connect joins the grid, or begins one, or finds one if this process is a client, and
+// returns the bare driver. See Open.
 func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	opts = opts.withDefaults()
 	nodeOptions, err := opts.node()
@@ -37,32 +39,50 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", driver.ErrUnavailable, err)
 	}
-	return &Provider{opts: opts, partitions: nodeOptions.Partitions, node: n}, nil
+	p := &Provider{opts: opts, partitions: nodeOptions.Partitions, node: n}
+	if opts.NearBytes > 0 {
+		if p.near, err = newNear(n, opts.NearBytes); err != nil {
+			n.Close()
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
 // startPatience is what joining may take once others were found.
 const startPatience = 10 * time.Second
 
 // OpenCache implements driver.Provider.
-func (p *Provider) OpenCache(_ context.Context, name string, _ driver.CacheOptions) (driver.Cache, error) {
+func (p *Provider) OpenCache(ctx context.Context, name string, _ driver.CacheOptions) (driver.Cache, error) {
 	if p.closed.Load() {
 		return nil, fmt.Errorf("%w: %w", driver.ErrUnavailable, errClosed)
 	}
-	return &cache{p: p, name: name}, nil
+	c := &cache{p: p, name: name}
+	if p.near != nil {
+		var err error
+		if c.near, err = p.near.open(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
-// Ping implements driver.Provider: it reports whether this process is a member.
+// Ping implements driver.Provider: it reports whether this process is a member, or a
+// client to whom a member has spoken within the last seconds.
 func (p *Provider) Ping(context.Context) error {
-	switch {
-	case p.closed.Load():
+	if p.closed.Load() {
 		return fmt.Errorf("%w: %w", driver.ErrUnavailable, errClosed)
-	case p.node.Config() == nil:
-		return fmt.Errorf("%w: this process is between two memberships", driver.ErrUnavailable)
+	}
+	if err := p.node.Ping(); err != nil {
+		return fmt.Errorf("%w: %w", driver.ErrUnavailable, err)
 	}
 	return nil
 }
 
-// Addr returns the address at which other members reach this process.
+// Unwrap implements driver.Unwrapper: it returns p.
+func (p *Provider) Unwrap() any { return p }
+
+// Addr returns the address at which other members reach this process. A client's is empty.
 func (p *Provider) Addr() string { return p.node.Addr() }
 
 // Members returns how many members the grid has at the moment.
@@ -84,7 +104,7 @@ type Stats = node.Stats
 func (p *Provider) Stats() Stats { return p.node.Stats() }
 
 // Close implements driver.Provider. It hands this process's records over to the other
-// members first, for as long as ctx and Options.LeaveTimeout allow. If they do not, the
+// members first, if it has any, for as long as ctx and Options.LeaveTimeout allow. If they do not, the
 // error says so: what no other member had is lost.
 func (p *Provider) Close(ctx context.Context) error {
 	var err error
@@ -96,6 +116,9 @@ func (p *Provider) Close(ctx context.Context) error {
 		}
 		p.closed.Store(true)
 		p.node.Close()
+		if p.near != nil {
+			p.near.close()
+		}
 	})
 	return err
 }

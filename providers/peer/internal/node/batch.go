@@ -18,7 +18,7 @@ const maxBatch = 1 << 20
 // DoAll executes requests, those for one member in few messages, and returns their
 // results and errors in the same order. Each is executed as by Do.
 func (n *Node) DoAll(ctx context.Context, reqs []part.Request) ([]part.Result, []error) {
-	ctx, cancel := limit(ctx)
+	ctx, cancel := n.limit(ctx)
 	defer cancel()
 	results, errs := make([]part.Result, len(reqs)), make([]error, len(reqs))
 	done := make([]bool, len(reqs))
@@ -32,6 +32,7 @@ func (n *Node) DoAll(ctx context.Context, reqs []part.Request) ([]part.Result, [
 	for i := range reqs {
 		if done[i] {
 			errs[i] = failure(&results[i])
+			n.tallies[n.partitionOf(&reqs[i])].end(errs[i])
 			continue
 		}
 		work.Go(func() { results[i], errs[i] = n.Do(ctx, n.partitionOf(&reqs[i]), &reqs[i]) })
@@ -74,11 +75,13 @@ func (l *life) askSome(ctx context.Context, primary topology.ID, reqs []part.Req
 		if size := len(reqs[i].Key) + len(reqs[i].Record); n > 0 && len(body)+size > maxBatch {
 			break
 		}
-		body = appendRecord(body, appendRequest(nil, l.n.partitionOf(&reqs[i]), &reqs[i], time.Until(deadline)))
+		partition := l.n.partitionOf(&reqs[i])
+		l.n.tallies[partition].ask(primary == l.self.ID)
+		body = appendRecord(body, appendRequest(nil, partition, &reqs[i], time.Until(deadline)))
 		n++
 	}
 	if primary == l.self.ID {
-		l.submitAll(body, b)
+		l.member.submitAll(body, b)
 		select {
 		case <-b.done:
 		case <-ctx.Done():
@@ -87,7 +90,7 @@ func (l *life) askSome(ctx context.Context, primary topology.ID, reqs []part.Req
 		note(b.results, group[:n], results, done)
 		return n
 	}
-	answer, err := l.peer(primary, "").Call(ctx, wire.Data, typeBatch, body)
+	answer, err := l.call(ctx, primary, typeBatch, body)
 	if err != nil {
 		return n // each is tried again on its own
 	}
@@ -148,7 +151,7 @@ func (b *batch) end() {
 }
 
 // submitAll executes the requests of a message.
-func (l *life) submitAll(body []byte, b *batch) {
+func (m *membership) submitAll(body []byte, b *batch) {
 	type request struct {
 		*part.Request
 		partition int
@@ -158,11 +161,11 @@ func (l *life) submitAll(body []byte, b *batch) {
 	p := parser{b: body}
 	for len(p.b) > 0 && !p.bad {
 		partition, req, left, err := parseRequest(p.alias())
-		if err != nil || partition >= len(l.slots) {
+		if err != nil || partition >= len(m.slots) {
 			p.bad = true
 			break
 		}
-		list = append(list, request{req, partition, left})
+		list = append(list, request{own(&req), partition, left})
 	}
 	if p.bad {
 		list = nil
@@ -170,18 +173,21 @@ func (l *life) submitAll(body []byte, b *batch) {
 	b.results = make([]part.Result, len(list))
 	b.missing.Store(int64(len(list)) + 1) // one for this loop
 	for i, req := range list {
-		s := &l.slots[req.partition]
+		if b.done == nil {
+			m.n.tallies[req.partition].served.Add(1)
+		}
+		s := &m.slots[req.partition]
 		if req.Kind == part.Get {
 			if found, ok := s.get(req.Cache, req.Key, false); ok {
 				b.add(i, &part.Result{Present: found})
 				continue
 			}
 		}
-		s.submit(req.Request, l.mono()+int64(req.left), waiter{batch: b, index: i})
+		s.submit(req.Request, m.mono()+int64(req.left), waiter{batch: b, index: i})
 	}
 	b.end()
 }
 
-func (l *life) takeBatch(_ *wire.Hello, body []byte, r wire.Responder) {
-	l.submitAll(body, &batch{remote: r})
+func (m *membership) takeBatch(_ *wire.Hello, body []byte, r wire.Responder) {
+	m.submitAll(body, &batch{remote: r})
 }

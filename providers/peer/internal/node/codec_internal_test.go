@@ -13,7 +13,7 @@ func TestMessagesComeBack(t *testing.T) {
 	req := part.Request{Kind: part.Swap, Op: part.OpID{Client: 1 << 63, Seq: 7}, Cache: "cache", Key: "key", Record: []byte("record"),
 		Token: 42, TTL: -time.Second, Until: 1_700_000_000_000_000, Processor: "f", Args: []byte{0}}
 	partition, got, left, err := parseRequest(appendRequest(nil, 270, &req, time.Minute))
-	if err != nil || partition != 270 || left != time.Minute || !reflect.DeepEqual(*got, req) {
+	if err != nil || partition != 270 || left != time.Minute || !reflect.DeepEqual(got, req) {
 		t.Errorf("got %d, %+v, %v, %v", partition, got, left, err)
 	}
 	for _, res := range []part.Result{
@@ -47,7 +47,7 @@ func FuzzMessages(f *testing.F) {
 	f.Add(appendPages(nil, []Page{{Items: []part.Item{{Key: "k", Record: []byte("r")}}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if partition, req, left, err := parseRequest(b); err == nil {
-			again, back, _, err := parseRequest(appendRequest(nil, partition, req, left))
+			again, back, _, err := parseRequest(appendRequest(nil, partition, &req, left))
 			if err != nil || again != partition || !reflect.DeepEqual(back, req) {
 				t.Errorf("%+v came back as %+v, %v", req, back, err)
 			}

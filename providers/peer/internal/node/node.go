@@ -8,11 +8,9 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +34,11 @@ type Options struct {
 	// together with this one.
 	Cluster, Zone string
 	Security      wire.Security
+	// Mode is the part that this process has. A Client does not listen, and of the
+	// options below only those of Partitions, Startup and Logger are for it.
+	Mode Mode
+	// Network is what listens and dials. Its zero value is TCP.
+	Network Network
 	// Partitions and Copies are the same for all members.
 	Partitions, Copies int
 	// Consistency stops the smaller side of a cut instead of serving on both.
@@ -49,7 +52,10 @@ type Options struct {
 	Heartbeat, Lease, Silence time.Duration
 	// Replica is what the replicas of the partitions have in common.
 	Replica part.Options
-	Logger  *slog.Logger
+	// Clock returns the time of day, which the versions of writes count. Nil:
+	// time.Now.
+	Clock  func() time.Time
+	Logger *slog.Logger
 }
 
 // A Node takes part in the grid until it is closed. Its methods may be called
@@ -60,28 +66,34 @@ type Node struct {
 	client   uint64
 	ops      atomic.Uint64
 	watchers watchers
+	mixture  mixture
 	rebirths atomic.Int64
+	tallies  []tally // of the partitions
 
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
-	mu      sync.Mutex
-	life    *life // nil in between
-	changed chan struct{}
+	bound atomic.Pointer[bound]
+
+	mu      sync.Mutex // of those who change the present
+	present atomic.Pointer[moment]
 }
 
-// Start joins the cluster that is found, or begins one. It returns when this process is
-// a member and serves, or ctx ends.
+// A moment lasts from one change of the configuration to the next.
+type moment struct {
+	life    *life         // nil between two lives
+	changed chan struct{} // closed at the end
+}
+
+// Start joins the cluster that is found, or begins one; a client finds one. It returns
+// when this process is a member and serves, or knows the members, or ctx ends.
 func Start(ctx context.Context, opts Options) (*Node, error) {
-	listener, err := listen(ctx, opts.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
-	}
-	n := &Node{opts: opts, addr: listener.Addr().String(), client: rand.Uint64() | 1, changed: make(chan struct{})}
+	n := &Node{opts: opts, client: rand.Uint64() | 1, tallies: make([]tally, opts.Partitions)}
+	n.present.Store(&moment{changed: make(chan struct{})})
 	n.ctx, n.cancel = context.WithCancel(context.Background())
-	n.watchers.init(opts.Partitions)
-	first, err := n.begin(listener, false)
+	n.watchers.init()
+	first, err := n.begin(ctx)
 	if err != nil {
 		n.cancel()
 		return nil, err
@@ -94,15 +106,12 @@ func Start(ctx context.Context, opts Options) (*Node, error) {
 	return n, nil
 }
 
-// listen takes the first address that is free.
-func listen(ctx context.Context, addresses []string) (listener net.Listener, err error) {
-	var lc net.ListenConfig
-	for _, addr := range addresses {
-		if listener, err = lc.Listen(ctx, "tcp", addr); err == nil {
-			return listener, nil
-		}
+// wall returns the time of day at which it is now, as this process sees it.
+func (n *Node) wall(now time.Time) time.Time {
+	if n.opts.Clock != nil {
+		return n.opts.Clock()
 	}
-	return nil, err
+	return now
 }
 
 // live runs one life after the other.
@@ -129,9 +138,9 @@ func (n *Node) live(l *life) {
 // rebirth begins another life, at the same address.
 func (n *Node) rebirth() *life {
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		listener, err := listen(n.ctx, []string{n.addr})
+		listener, err := n.opts.Network.listen(n.ctx, []string{n.addr})
 		if err == nil {
-			l, err := n.begin(listener, true)
+			l, err := newMember(n, listener, true)
 			if err == nil {
 				return l
 			}
@@ -146,52 +155,57 @@ func (n *Node) rebirth() *life {
 // enter makes a life the present one, or says that there is none.
 func (n *Node) enter(l *life) {
 	n.mu.Lock()
-	n.life = l
-	n.mu.Unlock()
-	n.announce()
+	defer n.mu.Unlock()
+	n.turn(l)
+}
+
+// turn ends a moment and begins another one. n.mu is held.
+func (n *Node) turn(l *life) {
+	old := n.present.Swap(&moment{life: l, changed: make(chan struct{})})
+	close(old.changed)
 }
 
 // announce wakes those who wait for a change of the configuration.
 func (n *Node) announce() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	close(n.changed)
-	n.changed = make(chan struct{})
+	n.turn(n.present.Load().life)
 }
 
 // now returns the present life, nil if there is none, and what is closed at the next
 // change.
 func (n *Node) now() (*life, <-chan struct{}) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.life, n.changed
+	m := n.present.Load()
+	return m.life, m.changed
 }
 
 // awaitConfig waits until this process is a member.
 func (n *Node) awaitConfig(ctx context.Context) error {
 	startup := time.NewTimer(n.opts.Startup)
 	defer startup.Stop()
+	late := false
 	for {
 		l, changed := n.now()
 		if l != nil && l.config.Load() != nil {
 			return nil
 		}
-		select {
-		case <-changed:
-		case <-startup.C:
-			if l == nil {
-				continue
-			}
+		if l != nil && late {
 			if why := l.rejected.Load(); why != nil {
 				return *why
 			}
+		}
+		select {
+		case <-changed:
+		case <-startup.C:
+			late = true
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// Addr returns the address that this process listens on, host:port.
+// Addr returns the address that this process listens on, host:port. It is empty if this
+// is a client.
 func (n *Node) Addr() string { return n.addr }
 
 // Config returns the present configuration, or nil. It is immutable.
@@ -210,15 +224,17 @@ func (n *Node) ID() topology.ID {
 	return 0
 }
 
-// Safe reports whether this process could end without a loss.
+// Safe reports whether this process could end without a loss. A client holds nothing, and
+// is safe when it knows the members.
 func (n *Node) Safe() bool {
 	l, _ := n.now()
-	if l == nil {
+	switch {
+	case l == nil:
 		return false
+	case l.member == nil:
+		return l.config.Load() != nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.view.Safe()
+	return l.member.safe()
 }
 
 // Leave hands everything over to the others, and returns when this process holds nothing
@@ -226,7 +242,7 @@ func (n *Node) Safe() bool {
 // over by then is lost if the node is closed.
 func (n *Node) Leave(ctx context.Context) error {
 	for {
-		if l, _ := n.now(); l != nil && l.leave() {
+		if l, _ := n.now(); l != nil && (l.member == nil || l.member.leave()) {
 			return nil
 		}
 		if !pauseFor(ctx, 10*time.Millisecond) {
@@ -256,11 +272,15 @@ func pauseFor(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// begin starts a life on a listener, which it owns from then on.
-func (n *Node) begin(listener net.Listener, reborn bool) (*life, error) {
-	l, err := newLife(n, listener, reborn)
-	if err != nil {
-		return nil, errors.Join(err, listener.Close())
+// begin starts the first life.
+func (n *Node) begin(ctx context.Context) (*life, error) {
+	if n.opts.Mode == Client {
+		return newClient(n)
 	}
-	return l, nil
+	listener, err := n.opts.Network.listen(ctx, n.opts.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	n.addr = listener.Addr().String()
+	return newMember(n, listener, false)
 }

@@ -1,10 +1,13 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -18,6 +21,7 @@ var (
 	errMalformed   = errors.New("malformed message")
 	errNoMember    = errors.New("this process is not a member of a cluster at the moment")
 	errNotServed   = errors.New("the partition is not served at the moment")
+	errClosed      = errors.New("this process has left the grid")
 )
 
 // retryAfter is how long an operation waits for news when the member that it went to
@@ -50,15 +54,20 @@ func (w waiter) answer(r *part.Result) {
 // request's TTL is set from its Until. It tries until that succeeds or ctx ends. The errors match driver.ErrUnavailable if
 // nothing was applied, driver.ErrIndeterminate if that is not known, and driver.ErrFull.
 func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.Result, error) {
-	ctx, cancel := limit(ctx)
+	ctx, cancel := n.limit(ctx)
 	defer cancel()
 	unsure := req.Op != part.OpID{} // an attempt may have been applied
 	n.prepare(req)
 	reads := req.Kind == part.Get
+	count := &n.tallies[partition]
 	var last error
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := n.ended(ctx); err != nil {
+			count.end(err)
 			return part.Result{}, ended(unsure && !reads, err, last)
+		}
+		if last != nil {
+			count.repeated.Add(1)
 		}
 		l, changed := n.now()
 		err := errNoMember
@@ -68,7 +77,9 @@ func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.R
 			res, err = l.ask(ctx, partition, req)
 			switch {
 			case err == nil && final(&res):
-				return res, failure(&res)
+				err = failure(&res)
+				count.end(err)
+				return res, err
 			case err == nil:
 				unsure = unsure || res.Status == part.Unknown
 				err = errNotServed
@@ -81,12 +92,29 @@ func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.R
 	}
 }
 
+// A bound is the context of the operations that begin within a second and whose callers
+// gave them none. It costs less than one for each of them.
+type bound struct {
+	context.Context
+	cancel context.CancelFunc // is not called: the context ends with its time
+	until  time.Time          // operations that begin later get another one
+}
+
 // limit bounds an operation whose caller did not.
-func limit(ctx context.Context) (context.Context, context.CancelFunc) {
+func (n *Node) limit(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, patience)
+	if ctx.Done() != nil {
+		return context.WithTimeout(ctx, patience)
+	}
+	now, b := time.Now(), n.bound.Load()
+	if b == nil || now.After(b.until) {
+		b = &bound{until: now.Add(time.Second)}
+		b.Context, b.cancel = context.WithTimeout(context.Background(), patience+time.Second)
+		n.bound.Store(b)
+	}
+	return b.Context, func() {}
 }
 
 // prepare makes sure that a request can be sent more than once.
@@ -130,7 +158,15 @@ func failure(r *part.Result) error {
 	return nil
 }
 
-// ended is the error of an operation whose context ended.
+// ended returns why an operation must not be tried again, if there is a reason.
+func (n *Node) ended(ctx context.Context) error {
+	if n.ctx.Err() != nil {
+		return errClosed
+	}
+	return ctx.Err()
+}
+
+// ended is the error of an operation that was given up.
 func ended(unsure bool, err, last error) error {
 	kind := driver.ErrUnavailable
 	if unsure {
@@ -157,7 +193,8 @@ func await(ctx context.Context, changed <-chan struct{}) {
 // Do.
 func (n *Node) Get(ctx context.Context, partition int, cache, key string) (part.Found, error) {
 	if l, _ := n.now(); l != nil {
-		if found, ok := l.slots[partition].get(cache, key, n.opts.LocalReads); ok {
+		if found, ok := l.get(partition, cache, key); ok {
+			n.tallies[partition].local.Add(1)
 			return found, nil
 		}
 	}
@@ -165,7 +202,14 @@ func (n *Node) Get(ctx context.Context, partition int, cache, key string) (part.
 	return res.Present, err
 }
 
-// get reads a key in this process, if it may.
+// get reads a key in this process, if it is a member and may.
+func (l *life) get(partition int, cache, key string) (part.Found, bool) {
+	if l.member == nil {
+		return part.Found{}, false
+	}
+	return l.member.slots[partition].get(cache, key, l.n.opts.LocalReads)
+}
+
 func (s *slot) get(cache, key string, local bool) (part.Found, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -185,16 +229,34 @@ func (l *life) ask(ctx context.Context, partition int, req *part.Request) (part.
 		return part.Result{}, fmt.Errorf("%w: %w", wire.ErrNotSent, errNoMember)
 	}
 	primary := c.Partitions[partition].Primary
+	l.n.tallies[partition].ask(primary == l.self.ID)
 	if primary == l.self.ID {
-		return l.slots[partition].ask(ctx, req)
+		return l.member.slots[partition].ask(ctx, req)
 	}
 	deadline, _ := ctx.Deadline() // Do has made sure that there is one
-	body := appendRequest(make([]byte, 0, 96+len(req.Cache)+len(req.Key)+len(req.Record)+len(req.Args)), partition, req, time.Until(deadline))
-	answer, err := l.peer(primary, "").Call(ctx, wire.Data, typeOperation, body)
+	var space [usual]byte
+	answer, err := l.call(ctx, primary, typeOperation, appendRequest(space[:0], partition, req, time.Until(deadline)))
 	if err != nil {
 		return part.Result{}, err
 	}
-	return parseResult(answer)
+	res, err := parseResult(answer)
+	if res.Status == part.NotPrimary && c.Partitions[partition].Epoch.Less(res.Epoch) {
+		l.doubt(primary)
+	}
+	return res, err
+}
+
+// call asks a member something.
+func (l *life) call(ctx context.Context, id topology.ID, typ wire.Type, body []byte) ([]byte, error) {
+	p := (*l.peers.Load())[id]
+	if p == nil {
+		return nil, fmt.Errorf("%w: %w", wire.ErrNotSent, errNotServed) // there is a newer configuration
+	}
+	answer, err := p.Call(ctx, wire.Data, typ, body)
+	if err != nil && ctx.Err() == nil {
+		l.doubt(0)
+	}
+	return answer, err
 }
 
 // ask executes a request in this process.
@@ -202,7 +264,7 @@ func (s *slot) ask(ctx context.Context, req *part.Request) (part.Result, error) 
 	deadline, _ := ctx.Deadline()
 	answer := make(chan part.Result, 1)
 	copied := *req // an attempt that is given up may still be with the replica
-	s.submit(&copied, s.l.since(deadline), waiter{local: answer})
+	s.submit(&copied, s.m.since(deadline), waiter{local: answer})
 	select {
 	case res := <-answer:
 		return res, nil
@@ -234,29 +296,42 @@ func (s *slot) submit(req *part.Request, expires int64, w waiter) {
 	s.finish()
 }
 
-func (l *life) takeOperation(from *wire.Hello, body []byte, r wire.Responder) {
+func (m *membership) takeOperation(from *wire.Hello, body []byte, r wire.Responder) {
 	partition, req, left, err := parseRequest(body)
-	if err == nil && partition >= len(l.slots) {
+	if err == nil && partition >= len(m.slots) {
 		err = errNoPartition
 	}
 	if err != nil {
-		l.n.opts.Logger.Warn("peer: a request cannot be read", "from", from.Addr, "err", err)
+		m.n.opts.Logger.Warn("peer: a request cannot be read", "from", from.Addr, "err", err)
 		reply(r, &part.Result{Status: part.NotPrimary})
 		return
 	}
-	s := &l.slots[partition]
+	m.n.tallies[partition].served.Add(1)
+	s := &m.slots[partition]
 	if req.Kind == part.Get {
 		if found, ok := s.get(req.Cache, req.Key, false); ok {
 			reply(r, &part.Result{Present: found})
 			return
 		}
 	}
-	s.submit(req, l.mono()+int64(left), waiter{remote: r})
+	s.submit(own(&req), m.mono()+int64(left), waiter{remote: r})
 }
+
+// own returns a copy of a request that is no view of a message.
+func own(view *part.Request) *part.Request {
+	req := *view
+	req.Cache, req.Key, req.Processor = strings.Clone(req.Cache), strings.Clone(req.Key), strings.Clone(req.Processor)
+	req.Record, req.Args, req.Given = slices.Clip(bytes.Clone(req.Record)), bytes.Clone(req.Args), true
+	return &req
+}
+
+// usual is the length of a buffer on the stack that most messages fit into.
+const usual = 1280
 
 func reply(r wire.Responder, res *part.Result) {
 	// The record is longer than a message can be only if it was when it was put.
-	_ = r.Reply(appendResult(make([]byte, 0, 64+len(res.Present.Record)+len(res.Output)), res))
+	var space [usual]byte
+	_ = r.Reply(appendResult(space[:0], res))
 }
 
 // A request on the wire: partition, kind, operation, token, ttl, the time that is left,
@@ -278,17 +353,18 @@ func appendRequest(b []byte, partition int, req *part.Request, left time.Duratio
 	return appendRecord(b, req.Args)
 }
 
-func parseRequest(b []byte) (partition int, req *part.Request, left time.Duration, err error) {
+// parseRequest reads a request, which is a view of b.
+func parseRequest(b []byte) (partition int, req part.Request, left time.Duration, err error) {
 	p := parser{b: b}
 	partition = int(p.uint(1 << 20))
-	req = &part.Request{Kind: part.Kind(p.byte()), Op: part.OpID{Client: p.uint(1<<64 - 1), Seq: p.uint(1<<64 - 1)},
+	req = part.Request{Kind: part.Kind(p.byte()), Op: part.OpID{Client: p.uint(1<<64 - 1), Seq: p.uint(1<<64 - 1)},
 		Token: part.Version(p.uint(1<<64 - 1)), TTL: time.Duration(p.int()), Until: p.int()}
 	left = time.Duration(p.uint(1<<63 - 1))
-	req.Cache, req.Key = p.text(), p.text()
-	req.Record = p.record()
-	req.Processor, req.Args = p.text(), p.record()
+	req.Cache, req.Key = p.view(), p.view()
+	req.Record = p.alias()
+	req.Processor, req.Args = p.view(), p.alias()
 	if p.bad || req.Kind > part.Process {
-		return 0, nil, 0, errMalformed
+		return 0, part.Request{}, 0, errMalformed
 	}
 	return partition, req, min(left, time.Hour), nil
 }

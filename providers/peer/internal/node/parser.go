@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"encoding/binary"
+	"unsafe"
 )
 
 func appendText(b []byte, s string) []byte {
@@ -14,6 +15,13 @@ func appendRecord(b, record []byte) []byte {
 		return append(b, 0)
 	}
 	return append(binary.AppendUvarint(b, uint64(len(record))+1), record...)
+}
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 // A parser reads what the functions above appended. Once something is wrong it only
@@ -62,6 +70,12 @@ func (p *parser) take(n uint64) []byte {
 	v := p.b[:n:n]
 	p.b = p.b[n:]
 	return v
+}
+
+// view returns a text that is a part of the message.
+func (p *parser) view() string {
+	text := p.take(p.uint(1<<32 - 1))
+	return unsafe.String(unsafe.SliceData(text), len(text))
 }
 
 func (p *parser) text() string { return string(p.take(p.uint(1<<32 - 1))) }

@@ -34,7 +34,7 @@ func (n *Node) Scan(ctx context.Context, cache string, places []Place, limit int
 	defer cancel()
 	var last error
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := n.ended(ctx); err != nil {
 			return nil, ended(false, err, last)
 		}
 		l, changed := n.now()
@@ -57,7 +57,7 @@ func (l *life) askScan(ctx context.Context, cache string, places []Place, limit 
 	}
 	primary := c.Partitions[places[0].Partition].Primary
 	if primary == l.self.ID {
-		return l.scan(c, cache, places, limit), nil
+		return l.member.scan(c, cache, places, limit), nil
 	}
 	var body []byte
 	body = appendText(body, cache)
@@ -68,11 +68,15 @@ func (l *life) askScan(ctx context.Context, cache string, places []Place, limit 
 			body = binary.AppendUvarint(body, p.Cursor)
 		}
 	}
-	answer, err := l.peer(primary, "").Call(ctx, wire.Data, typeScan, body)
+	answer, err := l.call(ctx, primary, typeScan, body)
 	if err != nil {
 		return nil, err
 	}
-	return parsePages(answer)
+	pages, err := parsePages(answer)
+	if len(pages) == 0 {
+		l.doubt(primary)
+	}
+	return pages, err
 }
 
 // maxScan bounds the bytes of the records that a scan returns, if that are more than
@@ -80,13 +84,13 @@ func (l *life) askScan(ctx context.Context, cache string, places []Place, limit 
 const maxScan = 1 << 20
 
 // scan reads at those places of which this process is the primary.
-func (l *life) scan(c *topology.Config, cache string, places []Place, limit int) (pages []Page) {
+func (m *membership) scan(c *topology.Config, cache string, places []Place, limit int) (pages []Page) {
 	found, bytes := 0, 0
 	for _, p := range places {
-		if c.Partitions[p.Partition].Primary != l.self.ID {
+		if c.Partitions[p.Partition].Primary != m.self.ID {
 			continue
 		}
-		page, ok := l.slots[p.Partition].scan(cache, p.Cursor, limit)
+		page, ok := m.slots[p.Partition].scan(cache, p.Cursor, limit)
 		if !ok {
 			continue
 		}
@@ -132,19 +136,19 @@ func (s *slot) scan(cache string, cursor uint64, limit int) (Page, bool) {
 	}
 }
 
-func (l *life) takeScan(_ *wire.Hello, body []byte, r wire.Responder) {
+func (m *membership) takeScan(_ *wire.Hello, body []byte, r wire.Responder) {
 	p := parser{b: body}
 	cache, limit := p.text(), int(p.uint(1<<16))
 	var places []Place
 	for !p.bad && len(p.b) > 0 {
 		place := Place{int(p.uint(1 << 20)), p.uint(1<<64 - 1)}
-		if place.Partition < len(l.slots) {
+		if place.Partition < len(m.slots) && len(places) < len(m.slots) {
 			places = append(places, place)
 		}
 	}
 	var answer []byte
-	if c := l.config.Load(); c != nil && !p.bad {
-		answer = appendPages(nil, l.scan(c, cache, places, limit))
+	if c := m.config.Load(); c != nil && !p.bad {
+		answer = appendPages(nil, m.scan(c, cache, places, limit))
 	}
 	_ = r.Reply(answer) // a page is not too large
 }

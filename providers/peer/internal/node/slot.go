@@ -14,7 +14,7 @@ import (
 
 // A slot is a partition's place in this process: its replica and what belongs to it.
 type slot struct {
-	l      *life
+	m      *membership
 	number int
 	lease  atomic.Int64
 
@@ -26,7 +26,6 @@ type slot struct {
 	early   []early
 	earlyAt int64 // when the first of them came
 	buffer  []byte
-	events  sentEvents
 	offered topology.ID // to whom the contents are offered
 }
 
@@ -44,11 +43,11 @@ const (
 	earlyWait = int64(500 * time.Millisecond)
 )
 
-func (s *slot) init(l *life, number int) {
-	o := l.n.opts.Replica
-	o.Self, o.Partition, o.Origin = l.self.ID, number, l.born.UnixMicro()
-	o.Consistency = l.n.opts.Consistency
-	s.l, s.number, s.replica = l, number, part.New(o)
+func (s *slot) init(m *membership, number int) {
+	o := m.n.opts.Replica
+	o.Self, o.Partition, o.Origin = m.self.ID, number, m.born.UnixMicro()
+	o.Consistency = m.n.opts.Consistency
+	s.m, s.number, s.replica = m, number, part.New(o)
 	s.waiting = make(map[uint64]waiter)
 	s.lease.Store(-1)
 }
@@ -56,7 +55,7 @@ func (s *slot) init(l *life, number int) {
 // now returns the time of a step.
 func (s *slot) now() part.Now {
 	t := time.Now()
-	return part.Now{Mono: s.l.since(t), Wall: t, Lease: s.lease.Load()}
+	return part.Now{Mono: s.m.since(t), Wall: s.m.n.wall(t), Lease: s.lease.Load()}
 }
 
 // do runs a step of the replica and carries out its effects.
@@ -113,7 +112,7 @@ func (s *slot) step(from topology.ID, msg part.Message, encoded []byte) {
 }
 
 func (s *slot) isEarly(from topology.ID, msg part.Message) bool {
-	c := s.l.config.Load()
+	c := s.m.config.Load()
 	if epoch, ok := part.EpochOf(msg); ok && (c == nil || c.Partitions[s.number].Epoch.Less(epoch)) {
 		return true
 	}
@@ -130,6 +129,13 @@ func (s *slot) offer(o view.Offer) {
 		}
 		s.replica.Offer(now, o.To, part.Version(o.Common), &s.fx)
 	})
+}
+
+// exposed reports whether acknowledged writes are on fewer members than they should be.
+func (s *slot) exposed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.replica.Exposed()
 }
 
 // close answers whoever waits.
@@ -149,7 +155,7 @@ func (s *slot) close() {
 func (s *slot) finish() {
 	fx := &s.fx
 	for i := range fx.Send {
-		s.buffer = s.l.sendPart(s.buffer, fx.Send[i])
+		s.buffer = s.m.sendPart(s.buffer, fx.Send[i])
 	}
 	for i := range fx.Replies {
 		r := &fx.Replies[i]
@@ -172,17 +178,17 @@ func (s *slot) report(fx *part.Effects) {
 	p := s.number
 	if fx.Merged {
 		to := s.offered
-		s.l.found.add(func(now int64, m *view.Machine) { m.Merged(now, p, to) })
+		s.m.found.add(func(now int64, m *view.Machine) { m.Merged(now, p, to) })
 	}
-	c := s.l.config.Load()
+	c := s.m.config.Load()
 	if c == nil {
 		return
 	}
 	epoch := c.Partitions[p].Epoch
 	if learner := fx.Synced; learner != 0 {
-		s.l.found.add(func(now int64, m *view.Machine) { m.Synced(now, p, epoch, learner) })
+		s.m.found.add(func(now int64, m *view.Machine) { m.Synced(now, p, epoch, learner) })
 	}
 	for _, id := range fx.Silent {
-		s.l.found.add(func(now int64, m *view.Machine) { m.Silent(now, p, epoch, id) })
+		s.m.found.add(func(now int64, m *view.Machine) { m.Silent(now, p, epoch, id) })
 	}
 }

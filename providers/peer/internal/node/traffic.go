@@ -16,16 +16,17 @@ const (
 	typeScan
 	typeSubscribe
 	typeEvents
+	typeConfig
 )
 
-func (l *life) handle() {
-	l.wire.Handle(typeView, l.takeView)
-	l.wire.Handle(typePart, l.takePart)
-	l.wire.Handle(typeOperation, l.takeOperation)
-	l.wire.Handle(typeBatch, l.takeBatch)
-	l.wire.Handle(typeScan, l.takeScan)
-	l.wire.Handle(typeSubscribe, l.takeSubscribe)
-	l.wire.Handle(typeEvents, l.takeEvents)
+func (m *membership) handle() {
+	m.wire.Handle(typeView, m.takeView)
+	m.wire.Handle(typePart, m.takePart)
+	m.wire.Handle(typeOperation, m.takeOperation)
+	m.wire.Handle(typeBatch, m.takeBatch)
+	m.wire.Handle(typeScan, m.takeScan)
+	m.wire.Handle(typeSubscribe, m.takeSubscribe)
+	m.wire.Handle(typeConfig, m.takePoll)
 }
 
 // peer returns how a member is reached. Who is not a member is reached at the address by
@@ -39,45 +40,45 @@ func (l *life) peer(id topology.ID, addr string) *wire.Peer {
 	return l.wire.Peer(id, addr)
 }
 
-func (l *life) sendView(env view.Envelope) {
+func (m *membership) sendView(env view.Envelope) {
 	// What does not arrive is sent again: the view counts on nothing else.
-	_ = l.peer(env.To, env.Addr).Post(wire.Control, typeView, view.Append(nil, env.Msg))
+	_ = m.peer(env.To, env.Addr).Post(wire.Control, typeView, view.Append(nil, env.Msg))
 }
 
 // sendPart sends a message of a partition, and returns the buffer that it used.
-func (l *life) sendPart(buffer []byte, env part.Envelope) []byte {
+func (m *membership) sendPart(buffer []byte, env part.Envelope) []byte {
 	class := wire.Data
 	switch env.Msg.(type) {
 	case *part.SnapshotBegin, *part.SnapshotChunk, *part.Offer:
 		class = wire.Bulk
 	}
 	buffer = part.Append(buffer[:0], env.Msg)
-	_ = l.peer(env.To, "").Post(class, typePart, buffer) // as above
+	_ = m.peer(env.To, "").Post(class, typePart, buffer) // as above
 	if cap(buffer) > 64<<10 {
 		return nil
 	}
 	return buffer
 }
 
-func (l *life) takeView(from *wire.Hello, body []byte, _ wire.Responder) {
+func (m *membership) takeView(from *wire.Hello, body []byte, _ wire.Responder) {
 	msg, err := view.Parse(body)
 	if err != nil {
-		l.n.opts.Logger.Warn("peer: a message cannot be read", "from", from.Addr, "err", err)
+		m.n.opts.Logger.Warn("peer: a message cannot be read", "from", from.Addr, "err", err)
 		return
 	}
-	l.wire.Peer(from.ID, from.Addr)
-	l.step(func(now int64) { l.view.Step(now, from.ID, msg, &l.fx) })
+	m.wire.Peer(from.ID, from.Addr)
+	m.step(func(now int64) { m.view.Step(now, from.ID, msg, &m.fx) })
 }
 
-func (l *life) takePart(from *wire.Hello, body []byte, _ wire.Responder) {
+func (m *membership) takePart(from *wire.Hello, body []byte, _ wire.Responder) {
 	msg, err := part.Parse(body)
-	if err == nil && (msg.Of() < 0 || msg.Of() >= len(l.slots)) {
+	if err == nil && (msg.Of() < 0 || msg.Of() >= len(m.slots)) {
 		err = errNoPartition
 	}
 	if err != nil {
-		l.n.opts.Logger.Warn("peer: a message cannot be read", "from", from.Addr, "err", err)
+		m.n.opts.Logger.Warn("peer: a message cannot be read", "from", from.Addr, "err", err)
 		return
 	}
-	l.wire.Peer(from.ID, from.Addr)
-	l.slots[msg.Of()].step(from.ID, msg, body)
+	m.wire.Peer(from.ID, from.Addr)
+	m.slots[msg.Of()].step(from.ID, msg, body)
 }

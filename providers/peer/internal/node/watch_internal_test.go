@@ -1,6 +1,7 @@
 package node
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"testing"
@@ -31,14 +32,17 @@ func TestMissedEventsAreAGap(t *testing.T) {
 		"another, in the middle": {[]message{{first, 1}, {second, 4}}, []string{"1", "gap", "4"}, []string{"gap"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := &Node{}
-			n.watchers.init(1)
-			n.watchers.parts[0].moved(first) // the configuration that is known here
-			l := &life{n: n, slots: make([]slot, 1)}
+			n := &Node{opts: Options{Partitions: 1}}
+			n.watchers.init()
+			l := &life{n: n}
+			l.feeds.init(l)
+			l.feeds.parts[0].moved(first, true) // the configuration that is known here
+			fd, _ := l.feeds.feed(7)
+			session := binary.AppendUvarint(nil, fd.session)
 			told := map[string][]string{}
 			for _, cache := range []string{"watched", "rest"} {
 				n.watchers.change(cache, func(list []*watcher) []*watcher {
-					return append(list, &watcher{on: func(e Event) {
+					return append(list, &watcher{running: true, on: func(e Event) {
 						what := e.Key
 						if e.Gap {
 							what = "gap"
@@ -49,7 +53,7 @@ func TestMissedEventsAreAGap(t *testing.T) {
 			}
 			for _, m := range test.messages {
 				e := part.Event{Cache: "watched", Key: fmt.Sprint(m.n)}
-				l.takeEvents(&wire.Hello{}, appendEvent(nil, 0, m.reign, m.n, &e), wire.Responder{})
+				l.takeEvents(&wire.Hello{ID: 7}, appendEvent(session, 0, m.reign, m.n, &e), wire.Responder{})
 			}
 			if !slices.Equal(told["watched"], test.watched) || !slices.Equal(told["rest"], test.rest) {
 				t.Errorf("the watchers are told %v and %v, want %v and %v", told["watched"], told["rest"], test.watched, test.rest)

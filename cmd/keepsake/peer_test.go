@@ -1,0 +1,94 @@
+package main_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const lonelyPeer = `
+cacheManager:
+  provider: peer
+  properties:
+    secret: known to all of the test's processes
+    domain: shop
+`
+
+// ask returns the status and the body of an answer.
+func ask(t *testing.T, url string) (int, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestPeerServesMetrics(t *testing.T) {
+	dir := files(t, map[string]string{"peer.yaml": lonelyPeer})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, "peer", "--config", "peer.yaml", "--metrics", "127.0.0.1:0")
+	cmd.Dir = dir
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	next := func() string {
+		if !lines.Scan() {
+			t.Fatalf("it said no more: %v, %v", lines.Err(), cmd.Wait())
+		}
+		return lines.Text()
+	}
+	url, found := strings.CutPrefix(next(), "metrics at ")
+	if line := next(); !found || line != "ready" {
+		t.Fatalf("it said %q and %q", url, line)
+	}
+	status, body := ask(t, url)
+	for _, line := range []string{`keepsake_peer_members{domain="shop"} 1`, `keepsake_peer_safe{domain="shop"} 1`, "\ngo_goroutines "} {
+		if status != http.StatusOK || !strings.Contains(body, line) {
+			t.Errorf("the metrics, with status %d, lack %s", status, line)
+		}
+	}
+	if status, body := ask(t, strings.Replace(url, "/metrics", "/healthz", 1)); status != http.StatusOK || body != "ok\n" {
+		t.Errorf("its health is %d: %s", status, body)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if line := next(); line != "handing over" {
+		t.Errorf("at the end it said %q", line)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPeerNamesAnAddressThatIsTaken(t *testing.T) {
+	dir := files(t, map[string]string{"peer.yaml": lonelyPeer})
+	_, problems, status := keepsake(t, dir, "peer", "--config", "peer.yaml", "--metrics", "127.0.0.1:99999")
+	if status != 1 || !strings.HasPrefix(problems, "metrics: listen tcp") {
+		t.Errorf("status %d, %s", status, problems)
+	}
+}

@@ -1,0 +1,270 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/wire"
+)
+
+const (
+	// pollFor is how long a member may keep a client waiting for a newer
+	// configuration, and pollWait how long that waits for the answer.
+	pollFor  = time.Second
+	pollWait = pollFor + 500*time.Millisecond
+	// askAgain is the pause between two rounds of questions that nobody answered.
+	askAgain = 100 * time.Millisecond
+	// doubtEvery is how often another member is asked because an operation failed.
+	doubtEvery = int64(50 * time.Millisecond)
+	// knockWait bounds the knocking at all addresses.
+	knockWait = 2 * time.Second
+	// maxSeen bounds the addresses that are tried because a member was there.
+	maxSeen = 256
+	// unanswered is how long no member may have answered until the grid counts as
+	// out of reach.
+	unanswered = 3 * time.Second
+)
+
+var (
+	errDoubt    = errors.New("somebody else may know more")
+	errNoAnswer = errors.New("no member answers")
+)
+
+// A client follows the configurations of a grid without being a member: some member is
+// always asked for the next one.
+type client struct {
+	l        *life
+	answered atomic.Int64 // when a member answered last
+
+	mu        sync.Mutex
+	interrupt context.CancelCauseFunc // of the question that is under way
+	doubted   int64                   // when there was a doubt
+	knows     topology.ID             // who may know more
+	turn      int                     // whose it is to be asked
+	seen      []string                // addresses of members, the latest last
+
+	learning sync.Mutex // one configuration after the other
+}
+
+// newClient starts a life as a client.
+func newClient(n *Node) (*life, error) {
+	l, err := newLife(n, nil)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{l: l}
+	l.client = c
+	l.work.Go(func() { c.follow(l.ctx) })
+	l.work.Go(func() { l.feeds.run(l.ctx) })
+	return l, nil
+}
+
+// follow asks the members one after the other, and knocks at all addresses where members
+// may be when none of them answers, for ever.
+func (c *client) follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		answered := slices.ContainsFunc(c.members(), func(p *wire.Peer) bool { return c.ask(ctx, p, false) })
+		if !answered && !c.search(ctx) {
+			pauseFor(ctx, askAgain)
+		}
+	}
+}
+
+// members returns the members in the order in which they are to be asked.
+func (c *client) members() []*wire.Peer {
+	config, peers := c.l.config.Load(), c.l.peers.Load()
+	if config == nil {
+		return nil
+	}
+	c.mu.Lock()
+	first, knows := c.turn, c.knows
+	c.turn, c.knows = c.turn+1, 0
+	c.mu.Unlock()
+	var list []*wire.Peer
+	if p := (*peers)[knows]; p != nil {
+		list = append(list, p)
+	}
+	for i := range config.Members {
+		id := config.Members[(first+i)%len(config.Members)].ID
+		if p := (*peers)[id]; p != nil && id != knows {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// doubt is told that the configuration may be an old one, and who may know more; zero:
+// some other member.
+func (c *client) doubt(knows topology.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.l.mono()
+	if c.interrupt == nil || now-c.doubted < doubtEvery {
+		return
+	}
+	c.doubted, c.knows = now, knows
+	c.interrupt(errDoubt)
+}
+
+// ask asks a member for a newer configuration, waits for it for a while, and reports
+// whether there was an answer of the cluster that is known, or an orphan found another one.
+func (c *client) ask(ctx context.Context, p *wire.Peer, orphan bool) bool {
+	ctx, interrupt := context.WithCancelCause(ctx)
+	defer interrupt(nil)
+	ctx, cancel := context.WithTimeout(ctx, pollWait)
+	defer cancel()
+	if !orphan {
+		c.mu.Lock()
+		c.interrupt = interrupt
+		c.mu.Unlock()
+		defer func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.interrupt = nil
+		}()
+	}
+	answer, err := p.Call(ctx, wire.Control, typeConfig, appendPoll(nil, c.l.config.Load()))
+	if err != nil {
+		return errors.Is(err, errDoubt)
+	}
+	status, config, err := parseNews(answer, c.l.n.opts.Partitions)
+	switch {
+	case err != nil:
+		c.l.n.opts.Logger.Warn("peer: a configuration cannot be read", "from", p.Addr, "err", err)
+		return false
+	case status == noMember:
+		return false
+	case status == news && !c.learn(config, orphan):
+		return false
+	}
+	c.answered.Store(c.l.mono())
+	if h := p.Hello(); h != nil {
+		c.l.n.compare(h)
+	}
+	return true
+}
+
+// learn makes a configuration the present one, unless it is older, and reports whether it
+// belongs to the cluster that is known. Only if nobody of that answers any more, another one
+// takes its place: a cluster that does not come from it, which may be the other side of a
+// split, or one that comes from it but has lost most of its members, which may be those
+// who are cut off.
+func (c *client) learn(config *topology.Config, orphan bool) bool {
+	c.learning.Lock()
+	defer c.learning.Unlock()
+	l := c.l
+	old := l.config.Load()
+	switch {
+	case old == nil:
+	case config.Lineage == old.Lineage:
+		if !config.Newer(old) {
+			return true
+		}
+	case old.Follows(config), !orphan && (!config.Follows(old) || lostMost(old, config)):
+		return false
+	}
+	l.meet(config)
+	l.config.Store(config)
+	l.feeds.adopt(old, config)
+	c.remember(config)
+	if old != nil {
+		for i := range old.Members {
+			if id := old.Members[i].ID; !config.Has(id) {
+				l.wire.Forget(id) // so that calls go to its successors
+			}
+		}
+	}
+	l.n.announce()
+	return true
+}
+
+func lostMost(old, config *topology.Config) bool {
+	lost := 0
+	for i := range old.Members {
+		if !config.Has(old.Members[i].ID) {
+			lost++
+		}
+	}
+	return 2*lost > len(old.Members)
+}
+
+func (c *client) remember(config *topology.Config) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range config.Members {
+		addr := config.Members[i].Addr
+		c.seen = append(slices.DeleteFunc(c.seen, func(s string) bool { return s == addr }), addr)
+	}
+	c.seen = c.seen[max(0, len(c.seen)-maxSeen):]
+}
+
+// search knocks at all addresses at once, and reports whether a member was found.
+func (c *client) search(ctx context.Context) bool {
+	c.mu.Lock()
+	addresses := slices.Concat(c.l.n.opts.Join, c.seen)
+	c.mu.Unlock()
+	slices.Sort(addresses)
+	ctx, cancel := context.WithTimeout(ctx, knockWait)
+	defer cancel()
+	var found atomic.Bool
+	var work sync.WaitGroup
+	for _, addr := range slices.Compact(addresses) {
+		work.Go(func() {
+			if c.knock(ctx, addr) {
+				found.Store(true)
+				cancel()
+			}
+		})
+	}
+	work.Wait()
+	return found.Load()
+}
+
+// knock asks whoever is at an address, and reports whether that was a member.
+func (c *client) knock(ctx context.Context, addr string) bool {
+	l := c.l
+	hello, err := l.wire.Knock(ctx, addr)
+	if errors.Is(err, wire.ErrMismatch) || errors.Is(err, wire.ErrUntrusted) {
+		err = fmt.Errorf("%s: %w", addr, err)
+		defer l.n.announce()
+		if l.rejected.Swap(&err) == nil {
+			l.n.opts.Logger.Warn("peer: a process does not belong to this cluster", "addr", addr, "err", err)
+		}
+		return false
+	}
+	if err != nil {
+		return false
+	}
+	answered := c.ask(ctx, l.wire.Peer(hello.ID, hello.Addr), true)
+	if config := l.config.Load(); config == nil || !config.Has(hello.ID) {
+		l.wire.Forget(hello.ID)
+	}
+	return answered
+}
+
+// Ping returns an error if this process is between two memberships, or a client whom no
+// member has answered for a while.
+func (n *Node) Ping() error {
+	l, _ := n.now()
+	switch {
+	case l == nil || l.config.Load() == nil:
+		return errNoMember
+	case l.client != nil && l.mono()-l.client.answered.Load() > int64(unanswered):
+		return errNoAnswer
+	}
+	return nil
+}
+
+// doubt is told that a member did not serve what it should, according to the
+// configuration. Members hear of the next one by themselves.
+func (l *life) doubt(knows topology.ID) {
+	if l.client != nil {
+		l.client.doubt(knows)
+	}
+}
