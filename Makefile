@@ -6,10 +6,10 @@ LINT          := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 REPORT        := $(TOOLS)/gotestsum-$(REPORT_VERSION)
 FUZZTIME      := 30s
 
-.PHONY: help demo servers test check lint simulate fuzz bench nemesis
+.PHONY: help demo servers test check lint simulate fuzz bench bench-grid nemesis claims failover
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: ## run the web shop on two servers that keep the carts themselves
 	go run ./examples/webshop
@@ -42,8 +42,18 @@ bench: ## compare sessions and providers with other libraries; installs the serv
 	@internal/servers/install
 	cd bench && go run . 
 
+bench-grid: ## compare the grid of peers with Redis, memcached, Hazelcast and Olric; installs the servers
+	@internal/servers/install memcached hazelcast redis
+	cd bench && go run ./grid
+
 nemesis: ## hurt a grid of real processes for a quarter of an hour; as root it cuts the network, too
 	go run ./conformance/nemesis run -config conformance/nemesis/peer.yaml -servers 3 -duration 15m
+
+claims: ## what a grid keeps when members fail and the network splits, beside Hazelcast; ten minutes
+	go run ./conformance/nemesis table -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
+
+failover: ## for how long clients of a grid are hindered when a member fails, beside Hazelcast; half an hour
+	go run ./conformance/nemesis failover -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
 
 $(LINT):
 	@mkdir -p $(TOOLS)

@@ -1,13 +1,29 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
+	"time"
 )
 
 // settle waits until nothing can be under way any more, and checks the ledger.
 func (r *runner) settle(n counts) {
+	for _, broken := range r.settled(n) {
+		r.broken("%s", broken)
+	}
+}
+
+// settled is settle that returns what is wrong, with one text for each key.
+func (r *runner) settled(n counts) (broken []string) {
+	var mu sync.Mutex
+	say := func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		broken = append(broken, text)
+	}
 	if n.unknown > 0 {
 		pauseFor(n.lastUnknown + callDeadline + calm - r.fleet.since())
 	}
@@ -16,14 +32,15 @@ func (r *runner) settle(n counts) {
 		c := call{kind: get, key: key}
 		a := r.fleet.do(places[rand.IntN(len(places))], c, callDeadline+lateness)
 		if a.outcome != done {
-			r.broken("a key cannot be read though the servers are ready: %v", record{0, c, a})
+			say(fmt.Sprintf("a key cannot be read though the servers are ready: %v", record{0, c, a}))
 			return nil
 		}
-		if broken := r.ledger.settle(record{0, c, a}); broken != "" {
-			r.broken("%s", broken)
+		if text := r.ledger.settle(record{0, c, a}); text != "" {
+			say(text)
 		}
 		return nil
 	})
+	return broken
 }
 
 // explain checks the histories.
@@ -39,29 +56,46 @@ func (r *runner) explain(histories []*history) {
 	}
 }
 
-// agree checks that all servers have the same entries, and those of the ledger.
-func (r *runner) agree() {
-	want := r.ledger.settled()
+// agree checks that all servers have the same entries, and those of the ledger, with all
+// their copies.
+func (r *runner) agree(ctx context.Context) {
+	pauseFor(longestBrief + tardiness)
+	entries, problems := r.compare()
+	if len(problems) > 0 {
+		// A write whose outcome is unknown may have been done in between.
+		pauseFor(2 * time.Second)
+		entries, problems = r.compare()
+	}
+	for _, problem := range problems {
+		r.broken("%s", problem)
+	}
+	r.printf("at the end each server lists %d entries", entries)
+	r.quiet(ctx, entries)
+}
+
+// compare returns how many entries there are, and what is wrong with them.
+func (r *runner) compare() (entries int, problems []string) {
+	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	var first map[string]string
 	for _, i := range r.fleet.up() {
 		entries, err := r.fleet.entries(i)
 		switch {
 		case err != nil:
-			r.broken("server %d does not list its entries: %v", i, err)
+			say("server %d does not list its entries: %v", i, err)
 			continue
 		case first == nil:
 			first = entries
 		}
 		for _, key := range differences(first, entries) {
-			r.broken("servers disagree on %s: %s and %s", key, named(first[key]), named(entries[key]))
+			say("servers disagree on %s: %s and %s", key, named(first[key]), named(entries[key]))
 		}
 		for _, key := range r.ledger.keys {
-			if want[key] != entries[key] {
-				r.broken("server %d lists %s as %s, should be %s", i, key, named(entries[key]), named(want[key]))
+			if !r.ledger.agrees(key, entries[key]) {
+				say("server %d lists %s as %s, which it should not be", i, key, named(entries[key]))
 			}
 		}
 	}
-	r.printf("at the end each server lists %d entries", len(first))
+	return len(first), problems
 }
 
 // differences returns the keys whose values differ.

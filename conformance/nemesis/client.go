@@ -14,8 +14,9 @@ import (
 type call struct {
 	kind  kind
 	key   string
-	value string // of put, replace and create
-	old   string // of replace
+	value string        // of put, replace and create
+	old   string        // of replace
+	life  time.Duration // of what put writes; zero: for ever
 }
 
 type kind uint8
@@ -72,7 +73,11 @@ func send(ctx context.Context, client *http.Client, url string, c call) (o outco
 	case create:
 		method, path = http.MethodPost, "/new/"
 	}
-	status, value, err := request(ctx, client, method, url+path+c.key, body)
+	url += path + c.key
+	if c.life != 0 {
+		url += "?life=" + c.life.String()
+	}
+	status, value, err := request(ctx, client, method, url, body)
 	switch {
 	case refused(err):
 		return nothing, false, ""

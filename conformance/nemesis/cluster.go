@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/keepsake-cache/keepsake/configfile"
 	"github.com/keepsake-cache/keepsake/internal/servers"
 	"github.com/keepsake-cache/keepsake/providers/hazelcast"
 )
@@ -39,13 +39,26 @@ type members struct {
 	live  []bool
 }
 
-// startMembers starts the cluster and tells the fleet where it is.
-func startMembers(ctx context.Context, f *fleet, n int) (*members, error) {
+// startMembers starts the cluster, which makes so many copies of each entry, and tells the fleet where it is.
+func startMembers(ctx context.Context, f *fleet, n, backups int) (*members, error) {
+	memberConfig := strings.Replace(hazelcast.MemberConfig, "<backup-count>1<", fmt.Sprintf("<backup-count>%d<", backups), 1)
 	config := filepath.Join(f.dir, "hazelcast-member.xml")
-	if err := os.WriteFile(config, []byte(hazelcast.MemberConfig), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(memberConfig), 0o600); err != nil {
 		return nil, err
 	}
-	c, err := servers.Hazelcast(ctx, n, config, "-Dhazelcast.partition.count=71")
+	const partitions = "-Dhazelcast.partition.count=71"
+	var c *servers.HazelcastCluster
+	var err error
+	if f.network == nil {
+		c, err = servers.Hazelcast(ctx, n, config, partitions)
+	} else {
+		// A member is where its server is, and is cut off with it.
+		addrs := make([]string, n)
+		for i := range addrs {
+			addrs[i] = f.network.host(i) + ":5701"
+		}
+		c, err = servers.HazelcastWith(ctx, f.network.command, addrs, config, partitions)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +104,4 @@ func (m *members) awaitReady(ctx context.Context) error {
 		return err
 	}
 	return m.fleet.awaitReady(ctx)
-}
-
-// providerOf returns the name of the configuration's only provider.
-func providerOf(config string) (string, error) {
-	cfg, err := configfile.Load(config)
-	if err != nil {
-		return "", err
-	}
-	m, err := cfg.CacheManager("")
-	return m.Config.Provider, err
 }

@@ -37,12 +37,54 @@ func TestCommandLine(t *testing.T) {
 		{"run -servers 0", "not from 1 to 9"},
 		{"run -servers 10", "not from 1 to 9"},
 		{"run -config testdata/missing.yaml", "missing.yaml"},
+		{"table -config testdata/missing.yaml", "missing.yaml"},
+		{"failover -config testdata/missing.yaml", "missing.yaml"},
 		{"serve -config testdata/missing.yaml", "missing.yaml"},
 	} {
 		err := command(t.Context(), strings.Fields(c.args), io.Discard)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("nemesis %s: %v, want %q", c.args, err, c.want)
 		}
+	}
+}
+
+func TestClaimTable(t *testing.T) {
+	name, unpromised := claims[0].name, claims[2].name
+	ours := &tableRun{provider: "peer", findings: map[string][]finding{
+		name:       {{"entries lost", 0, 7}, {"deletes undone", 1, 8}},
+		unpromised: {{"entries lost", 2, 9}},
+	}}
+	theirs := &tableRun{provider: "hazelcast", findings: map[string][]finding{name: {{"deletes undone", 5, 8}}},
+		left: map[string]string{unpromised: "there is no network"}}
+	var b strings.Builder
+	writeClaims(&b, []*tableRun{ours, theirs})
+	got := strings.Join(strings.Fields(b.String()), " ")
+	want := "what is done what is counted peer hazelcast " +
+		name + " entries lost 0 of 7 - deletes undone 1 of 8 5 of 8 " +
+		unpromised + " (not promised) entries lost 2 of 9 left out"
+	if got != want {
+		t.Errorf("%s\nshould be\n%s", got, want)
+	}
+}
+
+func TestTrials(t *testing.T) {
+	call := func(o outcome, took time.Duration) answer { return answer{outcome: o, ended: took} }
+	var one, two trial
+	one.note(call(done, time.Second), false)
+	one.note(call(unknown, 2*time.Second), true)
+	two.note(call(nothing, time.Second), true)
+	two.note(call(unknown, callDeadline+lateness), false)
+	s := series{trials: []trial{one, two}, failure: failure{goal: time.Second}}
+	want := trial{calls: 4, affected: 2, others: 1, late: 1, slowest: callDeadline + lateness}
+	if got := s.sum(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if n := s.broken(); n != 2 {
+		t.Errorf("%d promises broken, not the error of another key and the late call", n)
+	}
+	s.goal = 0
+	if n := s.broken(); n != 4 {
+		t.Errorf("%d promises broken where no error is allowed", n)
 	}
 }
 

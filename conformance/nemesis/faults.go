@@ -11,8 +11,9 @@ import (
 
 // A fault is something bad that is done to a cluster that is ready, and healed.
 type fault struct {
-	name  string
-	split bool // both sides may go on
+	name    string
+	split   bool // both sides may go on
+	network bool // the servers need addresses of their own
 	// missing says why it cannot be done, or nothing.
 	missing func(r *runner) string
 	// strike does it, heals it, and says what it was. An error says that it could not
@@ -30,9 +31,12 @@ var faults = []fault{
 	{name: "rolling", missing: needsTwo, strike: strikeRolling},
 	{name: "twice", missing: needsThree, strike: strikeTwice},
 	{name: "storm", missing: needsGrid, strike: strikeStorm},
-	{name: "cut", split: true, missing: needsNetwork, strike: strikeCut},
-	{name: "bridge", split: true, missing: needsNetwork, strike: strikeBridge},
-	{name: "oneway", split: true, missing: needsNetwork, strike: strikeOneWay},
+	{name: "skew", missing: needsGridOfTwo, strike: strikeSkew},
+	{name: "full", missing: needsBound, strike: strikeFull},
+	{name: "slow", network: true, missing: needsSlowNetwork, strike: strikeSlow},
+	{name: "cut", split: true, network: true, missing: needsNetwork, strike: strikeCut},
+	{name: "bridge", split: true, network: true, missing: needsNetwork, strike: strikeBridge},
+	{name: "oneway", split: true, network: true, missing: needsNetwork, strike: strikeOneWay},
 }
 
 func faultNames() (names []string) {
@@ -57,6 +61,9 @@ func parseFaults(list string) (chosen []fault, err error) {
 	return chosen, nil
 }
 
+// maxTrouble bounds the time for which a network is cut or a member stands still.
+const maxTrouble = 8 * time.Second
+
 func possible(*runner) string { return "" }
 
 func needsTwo(r *runner) string { return needs(r, 2) }
@@ -77,10 +84,14 @@ func needsGrid(r *runner) string {
 	return ""
 }
 
-func needsNetwork(r *runner) string {
+func needsGridOfTwo(r *runner) string {
 	if missing := needsGrid(r); missing != "" {
 		return missing
 	}
+	return needs(r, 2)
+}
+
+func needsNetwork(r *runner) string {
 	if r.fleet.network == nil {
 		return "there are no network namespaces: " + r.noNetwork
 	}
@@ -212,43 +223,59 @@ func strikeStorm(ctx context.Context, r *runner) (string, error) {
 // A direction is from one host to another.
 type direction struct{ from, to int }
 
-// cutFor cuts directions for a while.
-func (r *runner) cutFor(d time.Duration, directions ...direction) error {
+// cut cuts directions, until heal.
+func (f *fleet) cut(directions ...direction) error {
 	for _, x := range directions {
-		if err := r.fleet.network.cut(x.from, x.to); err != nil {
-			return err
-		}
-	}
-	wait := r.measure()
-	defer wait()
-	pauseFor(d)
-	for _, x := range directions {
-		if err := r.fleet.network.heal(x.from, x.to); err != nil {
+		if err := f.network.cut(x.from, x.to); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func strikeCut(_ context.Context, r *runner) (string, error) {
-	i, d := r.rng.IntN(r.cluster.size()), r.between(2*time.Second, 8*time.Second)
-	var directions []direction
+func (f *fleet) heal(directions ...direction) error {
+	for _, x := range directions {
+		if err := f.network.heal(x.from, x.to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// around returns the directions from a member to all the others, and back.
+func (r *runner) around(i int) (directions []direction) {
 	for j := range r.cluster.size() {
 		if j != i {
 			directions = append(directions, direction{i, j}, direction{j, i})
 		}
 	}
-	return fmt.Sprintf("%d is cut off for %v", i, d), r.cutFor(d, directions...)
+	return directions
+}
+
+// cutFor cuts directions for a while.
+func (r *runner) cutFor(d time.Duration, directions ...direction) error {
+	if err := r.fleet.cut(directions...); err != nil {
+		return err
+	}
+	wait := r.measure()
+	defer wait()
+	pauseFor(d)
+	return r.fleet.heal(directions...)
+}
+
+func strikeCut(_ context.Context, r *runner) (string, error) {
+	i, d := r.rng.IntN(r.cluster.size()), r.between(2*time.Second, maxTrouble)
+	return fmt.Sprintf("%d is cut off for %v", i, d), r.cutFor(d, r.around(i)...)
 }
 
 func strikeBridge(_ context.Context, r *runner) (string, error) {
 	a, b := r.two()
-	d := r.between(2*time.Second, 8*time.Second)
+	d := r.between(2*time.Second, maxTrouble)
 	return fmt.Sprintf("%d and %d are cut off from each other for %v", a, b, d), r.cutFor(d, direction{a, b}, direction{b, a})
 }
 
 func strikeOneWay(_ context.Context, r *runner) (string, error) {
 	a, b := r.two()
-	d := r.between(2*time.Second, 8*time.Second)
+	d := r.between(2*time.Second, maxTrouble)
 	return fmt.Sprintf("nothing gets from %d to %d for %v", a, b, d), r.cutFor(d, direction{a, b})
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,13 +20,19 @@ import (
 type fleet struct {
 	program string
 	config  string
-	dir     string // for what the servers print
-	network *network
+	dir     string   // for what the servers print
+	network *network // nil: all are on loopback
+	ports   string   // for a grid, of which each server takes a free one
 	env     []string
 	client  *http.Client
 	began   time.Time
 	servers []*server
+	formed  atomic.Bool // whoever is started now joins others
 }
+
+// joinTimeout is for how long a server looks for the others of a grid that is there. If
+// it gave up, on a machine that is too slow, it would begin one beside it.
+const joinTimeout = 20 * time.Second
 
 type server struct {
 	place  int
@@ -46,29 +53,34 @@ const maxServers = 9
 
 // newFleet prepares places for servers, of which none is started. Without a network they
 // are on loopback.
-func newFleet(config, dir string, w *network) (*fleet, error) {
+func newFleet(config, dir string, replicas int, w *network) (*fleet, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	f := &fleet{program: program, config: config, dir: dir, network: w, client: newHTTPClient(), began: time.Now()}
-	base, err := freePorts(maxServers)
+	base, err := freePorts(2 * maxServers)
 	if err != nil {
 		return nil, err
 	}
+	f.ports = fmt.Sprintf("%d-%d", base+maxServers, base+2*maxServers-1)
 	var join []string
 	for i := range maxServers {
-		host := "127.0.0.1"
-		if w != nil {
-			host = w.host(i)
-			join = append(join, host+":7811-7819")
+		f.servers = append(f.servers, &server{place: i, listen: fmt.Sprintf("%s:%d", f.host(i), base+i)})
+		if addr := f.host(i) + ":" + f.ports; !slices.Contains(join, addr) {
+			join = append(join, addr)
 		}
-		f.servers = append(f.servers, &server{place: i, listen: fmt.Sprintf("%s:%d", host, base+i)})
 	}
-	if w != nil {
-		f.env = append(f.env, "NEMESIS_JOIN="+strings.Join(join, ","))
-	}
+	f.env = append(f.env, fmt.Sprintf("NEMESIS_REPLICAS=%d", replicas), "NEMESIS_JOIN="+strings.Join(join, ","))
 	return f, nil
+}
+
+// host returns the address of a server's host.
+func (f *fleet) host(i int) string {
+	if f.network == nil {
+		return "127.0.0.1"
+	}
+	return f.network.host(i)
 }
 
 // since returns the time of the run.
@@ -81,10 +93,12 @@ func (f *fleet) start(ctx context.Context, i int) error {
 	s := f.servers[i]
 	args := []string{"serve", "-config", f.config, "-listen", s.listen}
 	cmd := exec.Command(f.program, args...)
-	cmd.Env = append(os.Environ(), f.env...)
 	if f.network != nil {
 		cmd = f.network.command(i, f.program, args...)
-		cmd.Env = append(os.Environ(), append(f.env, "NEMESIS_HOST="+f.network.host(i))...)
+	}
+	cmd.Env = append(os.Environ(), append(f.env, "NEMESIS_LISTEN="+f.host(i)+":"+f.ports)...)
+	if f.formed.Load() {
+		cmd.Env = append(cmd.Env, "NEMESIS_JOIN_TIMEOUT="+joinTimeout.String())
 	}
 	p, err := startProcess(cmd, filepath.Join(f.dir, fmt.Sprintf("server%d.log", i)))
 	if err != nil {
@@ -99,7 +113,7 @@ func (f *fleet) start(ctx context.Context, i int) error {
 		if !p.running() {
 			return fatal{fmt.Errorf("server %d ended while it started: %v", i, p.cmd.ProcessState)}
 		}
-		_, _, err := request(ctx, f.client, http.MethodGet, f.url(i)+"/ready", "")
+		_, _, err := request(ctx, f.client, http.MethodGet, f.url(i)+"/status", "")
 		return err
 	})
 	if err != nil {
@@ -120,6 +134,7 @@ func (f *fleet) startAll(ctx context.Context, n int) error {
 		wg.Go(func() { errs[i] = f.start(ctx, i) })
 	}
 	wg.Wait()
+	f.formed.Store(true)
 	return errors.Join(errs...)
 }
 
@@ -156,12 +171,17 @@ func (f *fleet) terminate(i int) error {
 func (f *fleet) pause(i int) error { return f.down(i, true).pause() }
 
 func (f *fleet) resume(i int) error {
+	f.back(i)
+	return f.servers[i].proc.resume()
+}
+
+// back says that a server that was in trouble may be asked again.
+func (f *fleet) back(i int) {
 	s := f.servers[i]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.up = true
 	s.endTrouble(f.since())
-	return s.proc.resume()
 }
 
 // running returns the places whose servers have not ended.
@@ -189,35 +209,6 @@ func (f *fleet) excused(a answer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.troubles, func(t trouble) bool { return t.from <= a.ended && a.began <= t.to })
-}
-
-// ready reports nil if every server that runs is ready and sees all the others.
-func (f *fleet) ready(ctx context.Context) error {
-	running := f.running()
-	for _, i := range running {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-		status, members, err := request(ctx, f.client, http.MethodGet, f.url(i)+"/ready", "")
-		cancel()
-		switch {
-		case err != nil:
-			return fmt.Errorf("server %d: %w", i, err)
-		case status != http.StatusOK:
-			return fmt.Errorf("server %d answers %d", i, status)
-		case members != "" && members != fmt.Sprint(len(running)):
-			return fmt.Errorf("server %d sees %s members, not %d", i, members, len(running))
-		}
-	}
-	return nil
-}
-
-// readyTimeout bounds the time until servers are ready after a fault.
-const readyTimeout = time.Minute
-
-// awaitReady waits until all servers that run are ready.
-func (f *fleet) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	return poll(ctx, func() error { return f.ready(ctx) })
 }
 
 // close ends everything at once.

@@ -32,6 +32,9 @@ func (r record) String() string {
 	if r.kind == replace {
 		what = "replace " + r.old + " by " + r.call.value
 	}
+	if r.life != 0 {
+		what += " for " + r.life.String()
+	}
 	result := fmt.Sprint(r.yes)
 	switch {
 	case r.outcome != done:

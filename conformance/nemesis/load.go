@@ -48,11 +48,16 @@ func startLoad(f *fleet, l *ledger, number int, seed uint64, split bool, broken 
 	for i := range registersEach {
 		ld.histories = append(ld.histories, &history{key: fmt.Sprintf("register-%d-%d", number, i)})
 	}
-	for client := range registerClients + ledgerClients {
+	for client := range registerClients + ledgerClients + 1 {
 		rng := rand.New(rand.NewPCG(seed, uint64(client)))
-		next := ld.registerClient(client, rng)
-		if at := client - registerClients; at >= 0 {
+		var next func()
+		switch at := client - registerClients; {
+		case at < 0:
+			next = ld.registerClient(client, rng)
+		case at < ledgerClients:
 			next = ld.ledgerClient(client, at, rng)
+		default:
+			next = ld.briefClient(client, number, rng)
 		}
 		ld.work.Go(func() {
 			for !ld.stopping.Load() {

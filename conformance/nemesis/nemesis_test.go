@@ -2,15 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 )
 
 var long = flag.Bool("long", false, "make the measurements as often, and the pauses as long, as a report of them needs")
@@ -40,16 +35,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// peerPlan is a run on a grid whose ports are free.
+// peerPlan is a run on a grid.
 func peerPlan(t *testing.T, servers, replicas int) plan {
-	t.Helper()
-	first, err := freePorts(maxServers)
-	must(t, err)
-	ports := fmt.Sprintf("127.0.0.1:%d-%d", first, first+maxServers-1)
-	config := filepath.Join(t.TempDir(), "peer.yaml")
-	must(t, os.WriteFile(config, fmt.Appendf(nil, "cacheManager:\n  provider: peer\n  properties:\n    listen: %s\n    join: %s\n"+
-		"    plaintext: true\n    replicas: %d\n", ports, ports, replicas), 0o600))
-	return plan{config: config, servers: servers, kept: 400, seed: 1, out: logged{t}}
+	return plan{file: "peer.yaml", servers: servers, replicas: replicas, kept: 400, seed: 1, out: logged{t}}
 }
 
 // open starts a run that ends with the test, which fails if there were violations.
@@ -67,36 +55,27 @@ func open(t *testing.T, p plan) *runner {
 	return r
 }
 
-// What three servers must do, one after the other on the same servers.
-func TestThree(t *testing.T) {
-	p := peerPlan(t, 3, 1)
+// What two servers must do.
+func TestTwo(t *testing.T) { testFaults(t, 2, "kill,restart,rolling") }
+
+// What three servers must do.
+func TestThree(t *testing.T) { testFaults(t, 3, "pause,skew,full,storm") }
+
+func testFaults(t *testing.T, servers int, names string) {
+	p := peerPlan(t, servers, 1)
 	p.seed = 15 // its pauses are short
 	r := open(t, p)
-	t.Run("faults", func(t *testing.T) { testFaults(t, r) })
-	t.Run("failover", func(t *testing.T) { testFailover(t, r) })
-	t.Run("one after the other", func(t *testing.T) { testOneAfterTheOther(t, r) })
-}
-
-// What two servers must do.
-func TestTwo(t *testing.T) {
-	r := open(t, peerPlan(t, 2, 1))
-	t.Run("rolling restart", func(t *testing.T) {
-		r.hurt(t.Context(), fault{name: "rolling", strike: strikeRolling})
-		r.clean(t)
-	})
-	t.Run("long pause", func(t *testing.T) { testLongPause(t, r) })
-	t.Run("survivor", func(t *testing.T) { testSurvivor(t, r) })
-}
-
-func testFaults(t *testing.T, r *runner) {
-	chosen, err := parseFaults("kill,pause,restart,rolling")
+	chosen, err := parseFaults(names)
 	must(t, err)
 	for _, f := range chosen {
+		if missing := f.missing(r); missing != "" {
+			t.Errorf("%s is left out: %s", f.name, missing)
+		}
 		if !r.hurt(t.Context(), f) {
 			t.FailNow()
 		}
 	}
-	r.agree()
+	r.agree(t.Context())
 	r.clean(t)
 	t.Log(r.report)
 }
@@ -127,138 +106,52 @@ func TestNemesisFindsLosses(t *testing.T) {
 	}
 }
 
+// So must the table.
+func TestTableFindsLosses(t *testing.T) {
+	p := peerPlan(t, 0, 0)
+	p.out = quiet{}
+	c := claims[0]
+	c.replicas = 0
+	run := &tableRun{findings: make(map[string][]finding), left: make(map[string]string)}
+	must(t, p.tryOne(t.Context(), c, sizes{entries: 100}, run))
+	if run.broken == 0 {
+		t.Errorf("entries without a copy survived: %v", run.findings)
+	}
+}
+
 type quiet struct{}
 
 func (quiet) Write(b []byte) (int, error) { return len(b), nil }
 
-// numbered returns n keys.
-func numbered(prefix string, n int) (keys []string) {
-	for i := range n {
-		keys = append(keys, fmt.Sprintf("%s-%d", prefix, i))
-	}
-	return keys
-}
-
-// all makes a call for every key, at one server, and counts those that were done and
-// returned true. A call that was not done fails the test.
-func (r *runner) all(t *testing.T, place int, keys []string, c call) int {
-	t.Helper()
-	var yes atomic.Int64
-	_ = each(keys, 8, func(key string) error {
-		c := c
-		c.key = key
-		a := r.fleet.do(place, c, callDeadline+lateness)
-		if a.outcome != done {
-			t.Errorf("not done: %v", record{0, c, a})
-		}
-		if a.yes {
-			yes.Add(1)
-		}
-		return nil
-	})
-	return int(yes.Load())
-}
-
-func testOneAfterTheOther(t *testing.T, r *runner) {
-	keys := numbered("counted", 10_000)
-	r.all(t, 0, keys, call{kind: put, value: "x"})
-	r.cluster.kill(0)
-	must(t, r.cluster.awaitReady(t.Context()))
-	r.cluster.kill(1)
-	if n := r.all(t, 2, keys, call{kind: get}); n != len(keys) {
-		t.Errorf("%d of %d entries survive", n, len(keys))
-	}
-}
-
-// The last server must know what there is and what there is not, and so must the next one.
-func testSurvivor(t *testing.T, r *runner) {
-	keys := numbered("deleted", 2000)
-	r.all(t, 0, keys, call{kind: put, value: "x"})
-	r.cluster.kill(0)
-	if n := r.all(t, 1, keys, call{kind: create, value: "y"}); n != 0 {
-		t.Errorf("%d of %d entries were created though they existed", n, len(keys))
-	}
-	if n := r.all(t, 1, keys, call{kind: remove}); n != len(keys) {
-		t.Errorf("%d of %d deletes found their entry", n, len(keys))
-	}
-	if n := r.all(t, 1, keys, call{kind: get}); n != 0 {
-		t.Errorf("%d deleted entries can be read", n)
-	}
-	must(t, r.cluster.start(t.Context(), 0))
-	must(t, r.cluster.awaitReady(t.Context()))
-	for place := range 2 {
-		if n := r.all(t, place, keys, call{kind: get}); n != 0 {
-			t.Errorf("%d deleted entries can be read at server %d after another one joined", n, place)
-		}
-	}
-}
-
-// A server that sleeps while its entries are written elsewhere brings back no old values.
-func testLongPause(t *testing.T, r *runner) {
-	asleep := 4 * time.Second
+func TestClaims(t *testing.T) {
+	s := shortSizes
 	if *long {
-		asleep = 20 * time.Second
+		s = fullSizes
 	}
-	keys := numbered("overwritten", 500)
-	r.all(t, 0, keys, call{kind: put, value: "old"})
-	load := startLoad(r.fleet, r.ledger, 100, r.seed, false, r.broken)
-	slept := time.NewTimer(asleep)
-	must(t, r.cluster.pause(1))
-	must(t, each(keys, 8, func(key string) error {
-		for range 5 {
-			// One that was on its way when the server fell asleep may be unknown.
-			if a := r.fleet.do(0, call{kind: put, key: key, value: "new"}, callDeadline+lateness); a.outcome == done {
-				return nil
+	for _, c := range claims {
+		t.Run(c.name, func(t *testing.T) {
+			run := &tableRun{findings: make(map[string][]finding), left: make(map[string]string)}
+			must(t, peerPlan(t, 0, 0).tryOne(t.Context(), c, s, run))
+			if run.broken > 0 {
+				t.Errorf("broken: %v", run.findings[c.name])
 			}
-		}
-		return errors.New("an entry cannot be written")
-	}))
-	<-slept.C
-	must(t, r.cluster.resume(1))
-	for pass := 0; pass < 4 || r.cluster.awaitReady(t.Context()) != nil && !t.Failed(); pass++ {
-		for place := range 2 {
-			_ = each(keys, 8, func(key string) error {
-				a := r.fleet.do(place, call{kind: get, key: key}, callDeadline+lateness)
-				if a.outcome == done && a.value != "new" {
-					t.Errorf("server %d says %q after the pause", place, a.value)
-				}
-				return nil
-			})
-		}
+			if why := run.left[c.name]; why != "" {
+				t.Skip(why)
+			}
+		})
 	}
-	r.settle(load.stop())
-	r.explain(load.histories)
-	r.clean(t)
 }
 
-// The time from a failure until every key can be read and written at the others.
-func testFailover(t *testing.T, r *runner) {
-	kills, pauses := 5, 3
+func TestFailover(t *testing.T) {
+	trials := 1
 	if *long {
-		kills, pauses = 20, 20
+		trials = 20
 	}
-	for _, how := range []struct {
-		name       string
-		times      int
-		hurt, heal func(i int) error
-	}{
-		{"kill", kills, func(i int) error { r.cluster.kill(i); return nil }, func(i int) error { return r.cluster.start(t.Context(), i) }},
-		{"pause", pauses, r.cluster.pause, r.cluster.resume},
-	} {
-		var outages []time.Duration
-		for range how.times {
-			i := r.rng.IntN(r.cluster.size())
-			must(t, how.hurt(i))
-			d, ok := r.fleet.outage()
-			outages = append(outages, d)
-			must(t, how.heal(i))
-			must(t, r.cluster.awaitReady(t.Context()))
-			pauseFor(calm) // it gets its share of the entries
-			must(t, r.cluster.awaitReady(t.Context()))
-			if !ok || d > 3*time.Second {
-				t.Errorf("%s: the outage took %v", how.name, d)
-			}
+	_, all, err := peerPlan(t, 3, 1).fail(t.Context(), trials)
+	must(t, err)
+	for _, s := range all {
+		if n := s.broken(); n > 0 {
+			t.Errorf("%s: %+v", s.name, s.trials)
 		}
-		t.Logf("%s: median %v of %v", how.name, median(outages), outages)
 	}
 }

@@ -14,8 +14,9 @@ import (
 // single directions between servers can be cut. Packets in a direction that is cut go to
 // a hardware address that nobody has: they vanish without an error, as in a real cut.
 type network struct {
-	name string
-	n    int
+	name   string
+	subnet string // the first three numbers of the addresses
+	n      int
 }
 
 // nobody is a hardware address.
@@ -30,10 +31,10 @@ func newNetwork(n int) (*network, error) {
 	case n > 100:
 		return nil, errors.New("there are too many servers")
 	}
-	w := &network{name: fmt.Sprintf("ks%d", os.Getpid()), n: n}
+	w := &network{name: fmt.Sprintf("ks%d", os.Getpid()), subnet: fmt.Sprintf("10.213.%d", os.Getpid()%250), n: n}
 	steps := []string{
 		"link add NAME type bridge",
-		"addr add 10.213.77.1/24 dev NAME",
+		"addr add " + w.subnet + ".1/24 dev NAME",
 		"link set NAME up",
 	}
 	for i := range n {
@@ -63,7 +64,7 @@ func (w *network) fill(i int, steps ...string) []string {
 }
 
 func (w *network) space(i int) string { return fmt.Sprintf("%s-%d", w.name, i) }
-func (w *network) host(i int) string  { return fmt.Sprintf("10.213.77.%d", 11+i) }
+func (w *network) host(i int) string  { return fmt.Sprintf("%s.%d", w.subnet, 11+i) }
 
 // command returns a command that runs on a host.
 func (w *network) command(i int, program string, args ...string) *exec.Cmd {

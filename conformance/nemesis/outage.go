@@ -23,7 +23,11 @@ const (
 // outage returns the time, from now on, until each probe key was once written and then
 // read at a server that may be asked. ok is false if that does not come to pass.
 func (f *fleet) outage() (d time.Duration, ok bool) {
-	start := time.Now()
+	return f.outageSince(time.Now())
+}
+
+// outageSince is outage that counts from a time.
+func (f *fleet) outageSince(start time.Time) (d time.Duration, ok bool) {
 	keys := make(chan string, probeKeys)
 	for i := range probeKeys {
 		keys <- fmt.Sprintf("probe-%d", i)

@@ -22,15 +22,16 @@ type round struct {
 	number     int
 	fault      string
 	outages    []time.Duration
-	ready      time.Duration // from the end of the fault
+	ready      time.Duration // from the end of the fault, for good
+	reborn     int           // processes that had to come back empty
 	counts     counts
 	undecided  int // histories
 	violations int
 }
 
 func (rd *round) String() string {
-	return fmt.Sprintf("outage %s, ready %s after it was healed; %d calls, %d refused, %d unknown, slowest %s",
-		durations(rd.outages), seconds(rd.ready), rd.counts.calls, rd.counts.nothing, rd.counts.unknown, seconds(rd.counts.slowest))
+	return fmt.Sprintf("outage %s, ready %s after it was healed, %d came back empty; %d calls, %d refused, %d unknown, slowest %s",
+		durations(rd.outages), seconds(rd.ready), rd.reborn, rd.counts.calls, rd.counts.nothing, rd.counts.unknown, seconds(rd.counts.slowest))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

@@ -10,31 +10,35 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache"
 )
 
 // A plan is what a run is asked to do.
 type plan struct {
-	config   string
+	file     string // the configuration
 	servers  int
+	replicas int // where servers form a grid
 	kept     int // entries of the ledger
 	duration time.Duration
 	seed     uint64
 	faults   []fault
+	network  bool // the network may be cut, though no fault does
 	out      io.Writer
 }
-
-// calm is the time under load before a fault and after it.
-const calm = 500 * time.Millisecond
 
 // A runner is a run at work.
 type runner struct {
 	plan
+	config    jcache.Config
 	dir       string // of what the servers print
 	fleet     *fleet
 	cluster   cluster
 	noNetwork string // why there is no network
+	failed    bool   // it could not be made
 	rng       *rand.Rand
 	ledger    *ledger
+	base      baseline
 	report    *report
 
 	printing sync.Mutex
@@ -56,18 +60,25 @@ func (p plan) run(ctx context.Context) (*report, error) {
 	return r.report, nil
 }
 
+// needsNetwork reports whether servers need addresses of their own.
+func (p plan) needsNetwork() bool {
+	return p.network || slices.ContainsFunc(p.faults, func(f fault) bool { return f.network })
+}
+
 // open starts what the plan needs, and writes the ledger. The caller closes the runner.
 func (p plan) open(ctx context.Context) (_ *runner, err error) {
 	if p.servers < 1 || p.servers > maxServers {
 		return nil, fmt.Errorf("the number of servers is not from 1 to %d", maxServers)
 	}
-	provider, err := providerOf(p.config)
+	config, err := configOf(p.file)
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{plan: p, rng: rand.New(rand.NewPCG(p.seed, 0)), report: &report{provider: provider, seed: p.seed}, round: &round{}}
+	provider := config.Provider
+	r := &runner{plan: p, config: config, rng: rand.New(rand.NewPCG(p.seed, 0)), report: &report{provider: provider, seed: p.seed}, round: &round{}}
 	defer func() {
 		if err != nil {
+			r.failed = true
 			r.close()
 		}
 	}()
@@ -76,17 +87,20 @@ func (p plan) open(ctx context.Context) (_ *runner, err error) {
 	}
 	var w *network
 	r.noNetwork = "no fault needs them"
-	if provider == "peer" && slices.ContainsFunc(p.faults, func(f fault) bool { return f.split }) {
+	if p.needsNetwork() {
 		var missing error
 		if w, missing = newNetwork(maxServers); missing != nil {
 			r.noNetwork = missing.Error()
 		}
 	}
-	if r.fleet, err = newFleet(p.config, r.dir, w); err != nil {
+	if r.fleet, err = newFleet(p.file, r.dir, p.replicas, w); err != nil {
+		if w != nil {
+			w.close()
+		}
 		return nil, err
 	}
 	if provider == "hazelcast" {
-		if r.cluster, err = startMembers(ctx, r.fleet, p.servers); err != nil {
+		if r.cluster, err = startMembers(ctx, r.fleet, p.servers, p.replicas); err != nil {
 			return nil, err
 		}
 	} else {
@@ -96,7 +110,8 @@ func (p plan) open(ctx context.Context) (_ *runner, err error) {
 	return r, r.begin(ctx)
 }
 
-// close ends every process. What the servers printed is kept if there were violations.
+// close ends every process. What the servers printed is kept if there were violations, or
+// the run could not be made.
 func (r *runner) close() {
 	if r.fleet != nil {
 		r.fleet.close()
@@ -104,7 +119,7 @@ func (r *runner) close() {
 			m.Kill()
 		}
 	}
-	if len(r.report.violations) > 0 {
+	if len(r.report.violations) > 0 || r.failed {
 		r.printf("what the servers printed is in %s", r.dir)
 		return
 	}
@@ -130,6 +145,10 @@ func (r *runner) begin(ctx context.Context) error {
 		return err
 	}
 	r.printf("the servers are ready")
+	var err error
+	if r.base, err = r.fleet.baseline(ctx); err != nil {
+		return err
+	}
 	keys := make([]string, r.kept)
 	for i := range keys {
 		keys[i] = fmt.Sprintf("kept-%d", i)
@@ -168,7 +187,7 @@ func (r *runner) rounds(ctx context.Context) {
 			return
 		}
 	}
-	r.agree()
+	r.agree(ctx)
 	for _, text := range r.fleet.alarms() {
 		r.broken("%s", text)
 	}
@@ -182,19 +201,19 @@ func (r *runner) hurt(ctx context.Context, f fault) bool {
 	r.round, r.printed = rd, 0
 	r.report.rounds = append(r.report.rounds, rd)
 	r.mu.Unlock()
+	before := r.fleet.rebirths(ctx)
 	load := startLoad(r.fleet, r.ledger, rd.number, r.rng.Uint64(), f.split, r.broken)
 	pauseFor(calm)
 	what, err := f.strike(ctx, r)
-	healed := time.Now()
 	if err == nil {
-		err = r.cluster.awaitReady(ctx)
-	}
-	rd.ready = time.Since(healed)
-	if err == nil {
-		pauseFor(calm) // whoever came back gets its share of the entries
-		err = r.cluster.awaitReady(ctx)
+		steady := calm
+		if f.split {
+			steady = splitCalm
+		}
+		rd.ready, err = r.awaitSteady(ctx, steady)
 	}
 	rd.counts = load.stop()
+	rd.reborn = max(0, r.fleet.rebirths(ctx)-before)
 	r.printf("%3d %s: %s; %v", rd.number, f.name, what, rd)
 	for _, crash := range r.fleet.crashes() {
 		r.broken("%s", crash)

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/configfile"
 	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/driver"
 	_ "github.com/keepsake-cache/keepsake/providers"
+	"github.com/keepsake-cache/keepsake/providers/peer"
 )
 
 const (
@@ -25,31 +28,61 @@ const (
 
 // serve opens what the configuration says and serves its only cache until ctx ends.
 func serve(ctx context.Context, config, listen string, out io.Writer) error {
-	cfg, err := configfile.Load(config)
+	log.SetFlags(log.LstdFlags | log.Lmicroseconds) // servers' lines are compared
+	cfg, err := configOf(config)
 	if err != nil {
 		return err
 	}
-	cfg.Sessions = nil
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	system, err := cfg.Open(starting)
+	watch := &clock{}
+	manager, err := openManager(starting, cfg, watch)
 	if err != nil {
 		return err
 	}
 	leave := func() error {
 		leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
-		return system.Close(leaving)
+		return manager.Close(leaving)
 	}
-	err = serveSystem(ctx, starting, system, listen, out)
+	err = serveCache(ctx, starting, manager, watch, listen, out)
 	return errors.Join(err, leave())
 }
 
-func serveSystem(ctx, starting context.Context, system *configfile.System, listen string, out io.Writer) error {
-	manager, err := system.CacheManager("")
+// configOf returns a file's only cache manager.
+func configOf(file string) (jcache.Config, error) {
+	cfg, err := configfile.Load(file)
 	if err != nil {
-		return err
+		return jcache.Config{}, err
 	}
+	if len(cfg.CacheManagers) != 1 {
+		return jcache.Config{}, errors.New("the configuration has more than one cache manager")
+	}
+	return cfg.CacheManagers[0].Config, nil
+}
+
+// openManager opens a provider; a grid's with a clock that can be set.
+func openManager(ctx context.Context, cfg jcache.Config, watch *clock) (*jcache.CacheManager, error) {
+	if cfg.Provider != "peer" {
+		return jcache.Open(ctx, cfg)
+	}
+	d, err := jcache.Definition(cfg.Provider)
+	if err != nil {
+		return nil, err
+	}
+	values, err := driver.NewValues(d.Settings, cfg.Settings)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := peer.OptionsOf(values)
+	if err != nil {
+		return nil, err
+	}
+	opts.Clock = watch.now
+	return peer.Open(ctx, opts)
+}
+
+func serveCache(ctx, starting context.Context, manager *jcache.CacheManager, watch *clock, listen string, out io.Writer) error {
 	cache, err := jcache.CreateCache(starting, manager, "nemesis", jcache.Options[string, string]{})
 	if err != nil {
 		return err
@@ -59,7 +92,7 @@ func serveSystem(ctx, starting context.Context, system *configfile.System, liste
 		return err
 	}
 	fmt.Fprintf(out, "listens on %s\n", l.Addr())
-	server := &http.Server{Handler: newHandler(cache), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: newHandler(cache, watch), ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

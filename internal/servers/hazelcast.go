@@ -22,6 +22,7 @@ type HazelcastCluster struct {
 	// Addrs are the members' addresses.
 	Addrs []string
 
+	start     Command
 	java, jar string
 	config    string // the path of the members' configuration
 	args      []string
@@ -62,6 +63,16 @@ func Hazelcast(ctx context.Context, n int, config string, args ...string) (*Haze
 // member's port in ${keepsake.port} and the list of all members in
 // ${keepsake.members}. args are further arguments of java, such as -Dname=value.
 func HazelcastAt(ctx context.Context, addrs []string, config string, args ...string) (*HazelcastCluster, error) {
+	here := func(_ int, program string, args ...string) *exec.Cmd { return exec.Command(program, args...) }
+	return HazelcastWith(ctx, here, addrs, config, args...)
+}
+
+// A Command makes the command that runs the i-th member's program, in a network of its own
+// for instance. The process that it starts becomes the member.
+type Command func(i int, program string, args ...string) *exec.Cmd
+
+// HazelcastWith is HazelcastAt with commands of the caller's.
+func HazelcastWith(ctx context.Context, command Command, addrs []string, config string, args ...string) (*HazelcastCluster, error) {
 	java, err := lookProgram("java", installPrefix()+"apt-get install -y default-jre-headless")
 	if err != nil {
 		return nil, err
@@ -70,7 +81,7 @@ func HazelcastAt(ctx context.Context, addrs []string, config string, args ...str
 	if err != nil {
 		return nil, err
 	}
-	c := &HazelcastCluster{Addrs: addrs, java: java, jar: jar, config: config, args: args, members: make([]*Process, len(addrs))}
+	c := &HazelcastCluster{Addrs: addrs, start: command, java: java, jar: jar, config: config, args: args, members: make([]*Process, len(addrs))}
 	for i := range addrs {
 		if err := c.launch(i); err != nil {
 			c.Kill()
@@ -103,7 +114,7 @@ func (c *HazelcastCluster) launch(i int) error {
 	}
 	args = append(args, c.args...)
 	args = append(args, "-cp", c.jar, "com.hazelcast.core.server.HazelcastMemberStarter")
-	c.members[i], err = start(exec.Command(c.java, args...), c.Addrs[i])
+	c.members[i], err = start(c.start(i, c.java, args...), c.Addrs[i])
 	return err
 }
 

@@ -1,0 +1,41 @@
+package servers
+
+import (
+	"context"
+	"net"
+	"os/exec"
+)
+
+// Redis starts a redis-server on a free port, which keeps nothing on disk. Further
+// arguments are appended to its command line.
+func Redis(ctx context.Context, args ...string) (*Process, error) {
+	addr, err := FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	path, err := lookProgram("redis-server", installPrefix()+"apt-get install -y redis-server")
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	args = append([]string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no"}, args...)
+	p, err := start(exec.Command(path, args...), addr)
+	if err != nil {
+		return nil, err
+	}
+	err = p.await(ctx, func() error {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			err = c.Close()
+		}
+		return err
+	})
+	if err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return p, nil
+}
