@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+const (
+	sessions    = 1_000_000
+	sessionSize = 500
+
+	overwritten = 100_000
+	overwrites  = 20
+)
+
+// memory measures what entries cost: a million sessions on two members, each of which has
+// all of them, and keys that are written again and again. What a process has is what the
+// system says after its garbage was collected and returned.
+func memory(ctx context.Context, _ options, found *promises) error {
+	if err := million(ctx, found); err != nil {
+		return err
+	}
+	return again(ctx, found)
+}
+
+func million(ctx context.Context, found *promises) error {
+	f, err := startPeerFleet(ctx, 2, true)
+	if err != nil {
+		return err
+	}
+	defer f.stop()
+	fmt.Printf("\nmemory of %d sessions of %d B with keys of 32 B, on two members with a copy each\n", sessions, sessionSize)
+	if err := f.caller.ask(request{Do: "fill", Size: sessionSize, Count: sessions}, nil); err != nil {
+		return err
+	}
+	var most float64
+	for i, p := range f.peers {
+		var grown, settled peerState
+		if err := p.ask(request{Do: "state"}, &grown); err != nil {
+			return err
+		}
+		if err := p.ask(request{Do: "settle"}, &settled); err != nil {
+			return err
+		}
+		each := float64(settled.RSS) / float64(settled.Entries)
+		fmt.Printf("  member %d: %d entries, %.0f B each of resident memory (%.0f B before the garbage was collected), %.0f B as it counts itself\n",
+			i+1, settled.Entries, each, float64(grown.RSS)/float64(settled.Entries), float64(settled.Accounted)/float64(settled.Entries))
+		most = max(most, each)
+	}
+	found.atMost(780, most, "B", "resident memory of a session of %d B with a key of 32 B, per copy", sessionSize)
+	return nil
+}
+
+func again(ctx context.Context, found *promises) error {
+	f, err := startPeerFleet(ctx, 2, true)
+	if err != nil {
+		return err
+	}
+	defer f.stop()
+	fmt.Printf("\nmemory of %d keys, written %d times\n", overwritten, overwrites)
+	first := make([]int64, len(f.peers))
+	for n := range overwrites {
+		if err := f.caller.ask(request{Do: "fill", Size: sessionSize, Count: overwritten}, nil); err != nil {
+			return err
+		}
+		if n > 0 && n < overwrites-1 {
+			continue
+		}
+		for i, p := range f.peers {
+			var s peerState
+			if err := p.ask(request{Do: "settle"}, &s); err != nil {
+				return err
+			}
+			if n == 0 {
+				first[i] = s.RSS
+				continue
+			}
+			ratio := float64(s.RSS) / float64(first[i])
+			fmt.Printf("  member %d: %d entries, %.1f MB after the first time, %.1f MB after the last\n",
+				i+1, s.Entries, float64(first[i])/1e6, float64(s.RSS)/1e6)
+			found.atMost(1.1, ratio, "×", "memory after %d overwrites, by that after the first write, member %d", overwrites, i+1)
+		}
+	}
+	return nil
+}
