@@ -54,13 +54,14 @@ func (d *done) grow() {
 	d.ring, d.links = d.ring[:n+1], d.links[:n+1]
 }
 
-// forget takes the operation at a place out of the index.
+// forget takes the oldest operation, which is at this place, out of the index: it is the last
+// of its hash.
 func (d *done) forget(at int) {
 	link := &d.heads[d.ring[at].Op.hash()]
 	for *link != uint16(at)+1 {
 		link = &d.links[*link-1]
 	}
-	*link = d.links[at]
+	*link = 0
 }
 
 // at returns what is remembered of an operation, or nil.

@@ -33,7 +33,7 @@ type source struct {
 
 const (
 	chunkBytes  = 64 << 10
-	chunkWindow = 4 // chunks that are not acknowledged
+	chunkWindow = 1 // chunks that are not acknowledged: many partitions are copied at once
 )
 
 // begin returns a transfer of everything.

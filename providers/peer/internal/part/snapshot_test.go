@@ -63,6 +63,24 @@ func TestLearnerGetsEverything(t *testing.T) {
 	}
 }
 
+// What is written before the learner has begun reaches it at once when it has.
+func TestLearnerMissesNothingBeforeItBegins(t *testing.T) {
+	l := newLab(t, part.Options{})
+	l.add(2, part.Options{})
+	l.put(1, "before", "record", 0)
+	l.change(func(p *topology.Partition) { p.Learner = 2 })
+	begun := l.mail // on its way in bulk, which is slower
+	l.mail = nil
+	l.put(1, "meanwhile", "record", 0)
+	l.deliver()
+	l.mail = begun
+	l.deliver()
+	if l.synced != 2 {
+		t.Error("the learner waits until something is sent again")
+	}
+	l.same(1, 2)
+}
+
 // A learner that hears of the snapshot before the configuration gets it soon all the same.
 func TestLearnerWithoutConfiguration(t *testing.T) {
 	l := newLab(t, part.Options{})
