@@ -20,6 +20,7 @@ type slot struct {
 
 	mu      sync.RWMutex
 	replica *part.Replica
+	epoch   topology.Stamp // of the partition, as the replica knows it
 	fx      part.Effects
 	tag     uint64
 	waiting map[uint64]waiter
@@ -74,6 +75,7 @@ func (s *slot) promise(term uint64) {
 
 func (s *slot) configure(c *topology.Config) {
 	s.do(func(now part.Now) {
+		s.epoch = c.Partitions[s.number].Epoch
 		s.replica.Configure(now, c, &s.fx)
 		waiting := s.early
 		s.early = nil
@@ -112,8 +114,7 @@ func (s *slot) step(from topology.ID, msg part.Message, encoded []byte) {
 }
 
 func (s *slot) isEarly(from topology.ID, msg part.Message) bool {
-	c := s.m.config.Load()
-	if epoch, ok := part.EpochOf(msg); ok && (c == nil || c.Partitions[s.number].Epoch.Less(epoch)) {
+	if epoch, ok := part.EpochOf(msg); ok && s.epoch.Less(epoch) {
 		return true
 	}
 	return slices.ContainsFunc(s.early, func(e early) bool { return e.from == from })

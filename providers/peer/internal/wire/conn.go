@@ -36,6 +36,7 @@ const (
 // answers that he has at the end of what he has read.
 type conn struct {
 	limit int       // of the bytes in frames
+	rate  int       // of the bytes that are written in a second; zero: none
 	spare sync.Pool // of calls
 
 	mu sync.Mutex
@@ -92,7 +93,7 @@ func (c *conn) add(k *call, typ Type, flags uint8, id uint64, body [][]byte) (fu
 		id = c.last
 		k.id, k.start = id, c.taken+uint64(len(c.frames))
 		c.calls[id] = k
-		k.alone = first && c.nc != nil && len(c.calls) == 1 && c.taken-c.heard+uint64(headerBytes+size) <= maxAhead
+		k.alone = first && c.nc != nil && c.rate == 0 && len(c.calls) == 1 && c.taken-c.heard+uint64(headerBytes+size) <= maxAhead
 		first = first && !k.alone
 	}
 	c.frames = appendFrame(c.frames, typ, flags, id, body...)
@@ -151,7 +152,11 @@ func (c *conn) flush() (more bool, err error) {
 	}
 	c.writing = true
 	c.mu.Unlock()
-	_, err = nc.Write(frames)
+	if c.rate == 0 {
+		_, err = nc.Write(frames)
+	} else {
+		err = paced(nc, frames, c.rate, c.end)
+	}
 	c.mu.Lock()
 	c.writing = false
 	if cap(frames) <= keepBytes {

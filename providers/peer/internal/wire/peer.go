@@ -113,6 +113,9 @@ func (p *Peer) conn(class Class) (*conn, error) {
 		l.fails = 0
 	}
 	c, fails := newConn(p.e.opts.QueueBytes), l.fails
+	if class == Bulk {
+		c.rate = bulkRate
+	}
 	if err := p.e.begin(c, func() { p.keep(c, class, fails) }); err != nil {
 		return nil, notSent(err)
 	}
