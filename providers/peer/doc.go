@@ -5,15 +5,17 @@
 // # What it promises
 //
 // A write is acknowledged when its primary and all its replicas that are in sync have it,
-// never because a timer ran out. So whatever was acknowledged survives the loss of as
-// many members at once as there are replicas, and the loss of any number one after the
-// other, if there is time between them to make new copies: Provider.Safe says when. A
-// process that is closed hands its records over before it ends.
+// or as many of them as Options.SyncReplicas says, never because a timer ran out. So
+// whatever was acknowledged survives the loss of as many members at once as writes wait
+// for, and the loss of any number one after the other, if there is time between them to
+// make new copies: Provider.Safe says when. A process that is closed hands its records
+// over before it ends.
 //
 // Operations on one key are linearizable as long as the network does not split, also
 // while members fail, pause, join and leave. The exception is a provider with LocalReads.
 // When the network splits, both sides go on unless OnSplit is Consistency; when they meet
-// again they merge, the later write of a key wins, and what was deleted stays deleted.
+// again they merge: the later write of a key wins, unless its codec has a merge of its own
+// as sessions have, and what was deleted stays deleted.
 //
 // Records are in memory only. When the last member ends they are gone.
 //

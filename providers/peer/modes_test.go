@@ -56,23 +56,38 @@ func open(t testing.TB, p *peer.Provider) driver.Cache {
 	return c
 }
 
+// skipUnderRace leaves out what takes many minutes with the race detector: long records,
+// again and again, through TLS. make test runs it without.
+func skipUnderRace(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("left out with the race detector; make test runs it without")
+	}
+}
+
 func TestConformanceOfClients(t *testing.T) {
+	skipUnderRace(t)
 	a, b := servers(t)
 	conformance.Run(t, conformance.Harness{
 		Name:    "peer, as a client",
 		Connect: func(conformance.T) driver.Provider { return connect(t, 0, a, b) },
 		Lacks:   []driver.Feature{driver.FeatureLock},
+
+		NoFallbacks: true,
 	})
 }
 
 // With records near, another process's writes are seen a moment later. Whoever uses a cache
 // alone notices nothing of that.
 func TestConformanceOfClientsWithNearCaches(t *testing.T) {
+	skipUnderRace(t)
 	a, b := servers(t)
 	conformance.Run(t, conformance.Harness{
 		Name:    "peer, as a client with a near cache",
 		Connect: func(conformance.T) driver.Provider { return peer.Alone(connect(t, nearBytes, a, b)) },
 		Lacks:   []driver.Feature{driver.FeatureLock},
+
+		NoFallbacks: true,
 	})
 }
 
