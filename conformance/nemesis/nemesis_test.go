@@ -142,6 +142,9 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// TestFailover: no call outlives its deadline, and who leaves in good order disturbs nobody.
+// On a machine that has other things to do, calls may come to their deadlines while a
+// member fails; the long form counts them, too.
 func TestFailover(t *testing.T) {
 	trials := 1
 	if *long {
@@ -150,7 +153,11 @@ func TestFailover(t *testing.T) {
 	_, all, err := peerPlan(t, 3, 1).fail(t.Context(), trials)
 	must(t, err)
 	for _, s := range all {
-		if n := s.broken(); n > 0 {
+		n := s.sum().late
+		if *long || s.goal == 0 {
+			n = s.broken()
+		}
+		if n > 0 {
 			t.Errorf("%s: %+v", s.name, s.trials)
 		}
 	}
