@@ -61,25 +61,25 @@ type peerState struct {
 	Members, Entries, HandOffs int
 	Safe                       bool
 	Accounted                  int64 // bytes, as the peer itself counts them
-	RSS                        int64 // bytes
+	Resident                   int64 // bytes, as the system counts them
 }
 
 func (p *aPeer) handle(_ context.Context, r request) (any, error) {
 	switch r.Do {
 	case "state":
-		return p.state(rss)
+		return p.state(residentMemory)
 	case "settle":
-		return p.state(settledRSS)
+		return p.state(settledMemory)
 	case "profile":
 		return nil, p.profile.toggle(r.Path)
 	}
 	return nil, errRequest
 }
 
-func (p *aPeer) state(rss func() (int64, error)) (peerState, error) {
-	bytes, err := rss()
+func (p *aPeer) state(memory func() (int64, error)) (peerState, error) {
+	bytes, err := memory()
 	s := p.provider.Stats()
-	return peerState{Members: s.Members, Entries: s.Entries, HandOffs: s.HandOffs, Safe: p.provider.Safe(), Accounted: s.Bytes, RSS: bytes}, err
+	return peerState{Members: s.Members, Entries: s.Entries, HandOffs: s.HandOffs, Safe: p.provider.Safe(), Accounted: s.Bytes, Resident: bytes}, err
 }
 
 // startPeers starts a grid of n processes, and returns when every record has its copies.

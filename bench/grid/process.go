@@ -8,11 +8,11 @@ import (
 	"strconv"
 )
 
-// settledRSS returns the bytes of memory that this process has, after it has collected its
-// garbage and has given back to the system what it does not use.
-func settledRSS() (int64, error) {
+// settledMemory is residentMemory after the process has collected its garbage and has given back to
+// the system what it does not use.
+func settledMemory() (int64, error) {
 	debug.FreeOSMemory()
-	return rss()
+	return residentMemory()
 }
 
 // ticks returns the processor time that processes have used so far, in hundredths of a
@@ -33,14 +33,15 @@ func ticks(pids []int) (sum float64) {
 	return sum
 }
 
-// rss returns the bytes of memory that this process has.
-func rss() (int64, error) {
+// residentMemory returns the bytes of memory in which this process has its data. The pages
+// of the program's file, which all processes of the benchmark share, are not among them.
+func residentMemory() (int64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0, err
 	}
 	for line := range bytes.Lines(status) {
-		if f := bytes.Fields(line); len(f) == 3 && string(f[0]) == "VmRSS:" {
+		if f := bytes.Fields(line); len(f) == 3 && string(f[0]) == "RssAnon:" {
 			kib, err := strconv.ParseInt(string(f[1]), 10, 64)
 			return kib << 10, err
 		}
