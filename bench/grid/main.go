@@ -23,6 +23,7 @@ type options struct {
 	time    time.Duration // of each measurement
 	rounds  int
 	against []string // parts of the contenders' names; empty: all
+	part    string   // a part of the names of those that are measured; empty: all
 	profile string   // where the peers' processes write profiles; empty: nowhere
 }
 
@@ -44,6 +45,7 @@ func main() {
 	role := flag.String("role", "", "what a process that this program starts is")
 	only := flag.String("only", "", "only these of the sections speed, local, handoff and memory")
 	against := flag.String("against", "", "only the contenders whose names contain one of these")
+	flag.StringVar(&o.part, "cells", "", "only measurements of speed whose names contain this, as in \"get, 100 B\"")
 	flag.DurationVar(&o.time, "time", 700*time.Millisecond, "how long each measurement of speed runs")
 	flag.IntVar(&o.rounds, "rounds", 3, "how many measurements each figure is the median of")
 	flag.StringVar(&o.profile, "profile", "", "directory for profiles of the peers' processes")

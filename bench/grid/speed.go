@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -23,12 +24,14 @@ func (c cell) String() string {
 	return fmt.Sprintf("%s, %d B, %d callers", what, c.size, c.callers)
 }
 
-// cells are ordered so that records of each size are put once.
-func cells() (list []cell) {
+// cells are those that the options name, ordered so that records of each size are put once.
+func (o options) cells() (list []cell) {
 	for _, size := range []int{100, 1000} {
 		for _, put := range []bool{false, true} {
 			for _, callers := range []int{1, 16, mostCallers} {
-				list = append(list, cell{put, size, callers})
+				if c := (cell{put, size, callers}); strings.Contains(c.String(), o.part) {
+					list = append(list, c)
+				}
 			}
 		}
 	}
@@ -71,7 +74,7 @@ func speed(ctx context.Context, o options, found *promises) error {
 			medians[c][list[i].name] = median(of[i])
 		}
 	}
-	printSpeed(list, medians)
+	o.printSpeed(list, medians)
 	found.speed(medians)
 	return nil
 }
@@ -95,7 +98,7 @@ func warm(list []contender, fleets []*fleet, o options) error {
 
 func round(list []contender, fleets []*fleet, o options, results map[cell][][]figure) error {
 	size := 0
-	for _, c := range cells() {
+	for _, c := range o.cells() {
 		if results[c] == nil {
 			results[c] = make([][]figure, len(list))
 		}
@@ -169,10 +172,10 @@ func middle(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-func printSpeed(list []contender, medians map[cell]map[string]figure) {
+func (o options) printSpeed(list []contender, medians map[cell]map[string]figure) {
 	fmt.Println("\nremote reads and writes: latency and processor time of all processes in µs, allocations of the caller's process")
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, c := range cells() {
+	for _, c := range o.cells() {
 		fmt.Fprintf(table, "%v\top/s\tp50\tp99\tCPU/op\tallocs/op\tpeer's op/s by its\t\n", c)
 		ours := medians[c][namePeer].Rate
 		for _, who := range list {

@@ -27,6 +27,9 @@ const (
 	// with the next one. In a process without a processor to spare, the moment may be many
 	// milliseconds; what calls nothing, as heartbeats, never waits.
 	crowd = 4
+	// load is how many bytes of answers are worth a system call though more of them are to
+	// come: while they are made, the peer reads these.
+	load = 8 << 10
 )
 
 // A conn is a connection, from before it is dialled until it is broken. It gathers
@@ -183,6 +186,13 @@ func (c *conn) crowded() bool {
 	return len(c.calls) >= crowd
 }
 
+// laden reports whether so much waits that it is better to let the peer begin with it.
+func (c *conn) laden() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.frames) >= load
+}
+
 // hold lets frames wait for the next flush.
 func (c *conn) hold() {
 	c.mu.Lock()
@@ -243,7 +253,7 @@ func (c *conn) read(nc net.Conn, handle func(frame)) error {
 	r := newReader(&listening{nc: nc}, MaxBody, readBytes)
 	held := false
 	for {
-		if held && !r.ready() {
+		if held && (!r.ready() || c.laden()) {
 			c.flushHere()
 			held = false
 		}
