@@ -213,7 +213,7 @@ func (l *life) get(partition int, cache, key string) (part.Found, bool) {
 func (s *slot) get(cache, key string, local bool) (part.Found, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	now := s.now()
+	now := part.Now{Mono: s.m.mono(), Lease: s.lease.Load()} // a read needs no time of day
 	found, status := s.replica.Get(now, cache, key)
 	if status == part.NotPrimary && local {
 		found, status = s.replica.Peek(now, cache, key)
