@@ -32,7 +32,7 @@ type source struct {
 }
 
 const (
-	chunkBytes  = 64 << 10
+	chunkBytes  = 32 << 10
 	chunkWindow = 1 // chunks that are not acknowledged: many partitions are copied at once
 )
 

@@ -11,7 +11,7 @@ const (
 	bulkRate = 16 << 20
 	// bulkPiece is how many of them go at once, so that the peer, too, does something else
 	// in between.
-	bulkPiece = 16 << 10
+	bulkPiece = 8 << 10
 )
 
 // paced writes in pieces, and waits after each, so that no more than rate bytes go in a
