@@ -39,9 +39,7 @@ func processor(name string) part.Processor {
 func decisionOf(d driver.Decision) part.Decision {
 	to := part.Decision{Record: d.Record, Until: untilOf(d.Deadline), Output: d.Output}
 	if to.Until != 0 {
-		if to.TTL = time.Until(d.Deadline); to.TTL == 0 {
-			to.TTL = -1
-		}
+		to.TTL = part.TTL(to.Until, time.Now())
 	}
 	switch d.Change {
 	case driver.DecideStore:

@@ -3,7 +3,6 @@ package node
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,13 +22,6 @@ var (
 	errNotServed   = errors.New("the partition is not served at the moment")
 	errClosed      = errors.New("this process has left the grid")
 )
-
-// retryAfter is how long an operation waits for news when the member that it went to
-// could not serve it.
-const retryAfter = 10 * time.Millisecond
-
-// patience bounds operations whose caller gave no bound.
-const patience = 10 * time.Second
 
 // A waiter gets the answer to a request: a goroutine of this process, or a peer.
 type waiter struct {
@@ -51,8 +43,9 @@ func (w waiter) answer(r *part.Result) {
 }
 
 // Do executes a request on the primary of its partition, wherever that is, once. The
-// request's TTL is set from its Until. It tries until that succeeds or ctx ends. The errors match driver.ErrUnavailable if
-// nothing was applied, driver.ErrIndeterminate if that is not known, and driver.ErrFull.
+// request's TTL is set from its Until. It tries until that succeeds or ctx ends. The errors
+// match driver.ErrUnavailable if nothing was applied, driver.ErrIndeterminate if that is not
+// known, and driver.ErrFull.
 func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.Result, error) {
 	ctx, cancel := n.limit(ctx)
 	defer cancel()
@@ -62,7 +55,7 @@ func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.R
 	count := &n.tallies[partition]
 	var last error
 	for {
-		if err := n.ended(ctx); err != nil {
+		if err := n.over(ctx); err != nil {
 			count.end(err)
 			return part.Result{}, ended(unsure && !reads, err, last)
 		}
@@ -92,31 +85,6 @@ func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.R
 	}
 }
 
-// A bound is the context of the operations that begin within a second and whose callers
-// gave them none. It costs less than one for each of them.
-type bound struct {
-	context.Context
-	cancel context.CancelFunc // is not called: the context ends with its time
-	until  time.Time          // operations that begin later get another one
-}
-
-// limit bounds an operation whose caller did not.
-func (n *Node) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
-	}
-	if ctx.Done() != nil {
-		return context.WithTimeout(ctx, patience)
-	}
-	now, b := time.Now(), n.bound.Load()
-	if b == nil || now.After(b.until) {
-		b = &bound{until: now.Add(time.Second)}
-		b.Context, b.cancel = context.WithTimeout(context.Background(), patience+time.Second)
-		n.bound.Store(b)
-	}
-	return b.Context, func() {}
-}
-
 // prepare makes sure that a request can be sent more than once.
 func (n *Node) prepare(req *part.Request) {
 	if req.Kind != part.Get && req.Op == (part.OpID{}) {
@@ -126,11 +94,8 @@ func (n *Node) prepare(req *part.Request) {
 }
 
 func setTTL(req *part.Request) {
-	if req.Until == 0 {
-		return
-	}
-	if req.TTL = time.Until(time.UnixMicro(req.Until)); req.TTL == 0 {
-		req.TTL = -1
+	if req.Until != 0 {
+		req.TTL = part.TTL(req.Until, time.Now())
 	}
 }
 
@@ -156,37 +121,6 @@ func failure(r *part.Result) error {
 		return fmt.Errorf("%w: the primary does not know the processor", errors.ErrUnsupported)
 	}
 	return nil
-}
-
-// ended returns why an operation must not be tried again, if there is a reason.
-func (n *Node) ended(ctx context.Context) error {
-	if n.ctx.Err() != nil {
-		return errClosed
-	}
-	return ctx.Err()
-}
-
-// ended is the error of an operation that was given up.
-func ended(unsure bool, err, last error) error {
-	kind := driver.ErrUnavailable
-	if unsure {
-		kind = driver.ErrIndeterminate
-	}
-	if last == nil {
-		return fmt.Errorf("%w: %w", kind, err)
-	}
-	return fmt.Errorf("%w: %w: %w", kind, last, err)
-}
-
-// await waits for a change of the configuration, but not for long.
-func await(ctx context.Context, changed <-chan struct{}) {
-	timer := time.NewTimer(retryAfter)
-	defer timer.Stop()
-	select {
-	case <-changed:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // Get reads a key: here if that is possible, which costs next to nothing, and else like
@@ -332,85 +266,4 @@ func reply(r wire.Responder, res *part.Result) {
 	// The record is longer than a message can be only if it was when it was put.
 	var space [usual]byte
 	_ = r.Reply(appendResult(space[:0], res))
-}
-
-// A request on the wire: partition, kind, operation, token, ttl, the time that is left,
-// cache, key, record, processor, arguments. Lengths and numbers are varints; a record's
-// length is one more than it is, and zero for none.
-func appendRequest(b []byte, partition int, req *part.Request, left time.Duration) []byte {
-	b = binary.AppendUvarint(b, uint64(partition))
-	b = append(b, byte(req.Kind))
-	b = binary.AppendUvarint(b, req.Op.Client)
-	b = binary.AppendUvarint(b, req.Op.Seq)
-	b = binary.AppendUvarint(b, uint64(req.Token))
-	b = binary.AppendVarint(b, int64(req.TTL))
-	b = binary.AppendVarint(b, req.Until)
-	b = binary.AppendUvarint(b, uint64(max(0, left)))
-	b = appendText(b, req.Cache)
-	b = appendText(b, req.Key)
-	b = appendRecord(b, req.Record)
-	b = appendText(b, req.Processor)
-	return appendRecord(b, req.Args)
-}
-
-// parseRequest reads a request, which is a view of b.
-func parseRequest(b []byte) (partition int, req part.Request, left time.Duration, err error) {
-	p := parser{b: b}
-	partition = int(p.uint(1 << 20))
-	req = part.Request{Kind: part.Kind(p.byte()), Op: part.OpID{Client: p.uint(1<<64 - 1), Seq: p.uint(1<<64 - 1)},
-		Token: part.Version(p.uint(1<<64 - 1)), TTL: time.Duration(p.int()), Until: p.int()}
-	left = time.Duration(p.uint(1<<63 - 1))
-	req.Cache, req.Key = p.view(), p.view()
-	req.Record = p.alias()
-	req.Processor, req.Args = p.view(), p.alias()
-	if p.bad || req.Kind > part.Process {
-		return 0, part.Request{}, 0, errMalformed
-	}
-	return partition, req, min(left, time.Hour), nil
-}
-
-const (
-	flagFound = 1 << iota
-	flagRepeated
-)
-
-func appendResult(b []byte, r *part.Result) []byte {
-	flags := byte(0)
-	if r.Present.OK {
-		flags |= flagFound
-	}
-	if r.Repeated {
-		flags |= flagRepeated
-	}
-	b = append(b, byte(r.Status), flags)
-	if r.Present.OK {
-		b = binary.AppendUvarint(b, uint64(r.Present.Version))
-		b = binary.AppendVarint(b, int64(r.Present.Left))
-		b = binary.AppendVarint(b, r.Present.Until)
-		b = appendRecord(b, r.Present.Record)
-	}
-	b = binary.AppendUvarint(b, uint64(r.Version))
-	b = binary.AppendUvarint(b, uint64(r.Copies))
-	b = appendRecord(b, r.Output)
-	b = binary.AppendUvarint(b, r.Epoch.Term)
-	return binary.AppendUvarint(b, r.Epoch.Version)
-}
-
-// parseResult reads a result, whose record is a part of b.
-func parseResult(b []byte) (part.Result, error) {
-	p := parser{b: b}
-	r := part.Result{Status: part.Status(p.byte())}
-	flags := p.byte()
-	r.Repeated = flags&flagRepeated != 0
-	if flags&flagFound != 0 {
-		r.Present = part.Found{OK: true, Version: part.Version(p.uint(1<<64 - 1)), Left: time.Duration(p.int()), Until: p.int(), Record: p.alias()}
-	}
-	r.Version = part.Version(p.uint(1<<64 - 1))
-	r.Copies = int(p.uint(1 << 20))
-	r.Output = p.record()
-	r.Epoch = topology.Stamp{Term: p.uint(1<<64 - 1), Version: p.uint(1<<64 - 1)}
-	if p.bad || r.Status >= part.Wait {
-		return part.Result{}, errMalformed
-	}
-	return r, nil
 }

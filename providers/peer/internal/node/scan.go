@@ -34,7 +34,7 @@ func (n *Node) Scan(ctx context.Context, cache string, places []Place, limit int
 	defer cancel()
 	var last error
 	for {
-		if err := n.ended(ctx); err != nil {
+		if err := n.over(ctx); err != nil {
 			return nil, ended(false, err, last)
 		}
 		l, changed := n.now()

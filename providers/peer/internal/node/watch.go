@@ -141,5 +141,5 @@ func (n *Node) Watch(ctx context.Context, cache string, keysOnly bool, on func(E
 	case <-n.ctx.Done():
 	}
 	stop()
-	return nil, ended(false, n.ended(ctx), nil)
+	return nil, ended(false, n.over(ctx), nil)
 }

@@ -38,6 +38,15 @@ type Request struct {
 	arrived int64 // monotonic time
 }
 
+// TTL returns the time until a deadline as Until has it, which is not zero, as the field TTL
+// has it.
+func TTL(until int64, now time.Time) time.Duration {
+	if left := time.UnixMicro(until).Sub(now); left != 0 {
+		return left
+	}
+	return -1
+}
+
 // ttl returns what is left of TTL after the request has waited.
 func (req *Request) ttl(now Now) time.Duration {
 	if req.TTL <= 0 {
