@@ -7,7 +7,7 @@ import (
 )
 
 // What may happen to a cluster whose writes are acknowledged before all copies have them:
-// some members are late, and another one fails before they have caught up.
+// some members are late, and another one fails or leaves before they have caught up.
 
 // Lag delays the writes that a host gets, and crashes another one meanwhile.
 func Lag(w *world) {
@@ -25,6 +25,15 @@ func Lag(w *world) {
 			w.busy = false
 		})
 	})
+}
+
+// RestartLate is Restart while the writes that a host gets are delayed.
+func RestartLate(w *world) {
+	h := w.victim()
+	w.log("LATE %v", h.member)
+	h.late = true
+	w.after(w.between(20*ms, 600*ms), func() { h.late = false })
+	Restart(w)
 }
 
 // Shift lets a member join and leave again while all hosts but one are late, and crashes

@@ -20,6 +20,7 @@ var Scenarios = []Scenario{
 	with(sized("founders 3", 3, Cut), splits, sets, func(s *Scenario) { s.Founders = true }),
 	with(sized("lag 4", 4, Lag, Crash, Pause, Restart), async(everybody)),
 	with(sized("shift 4", 4, Shift, Lag), async(3)),
+	with(sized("trust 3", 3, RestartLate, Storm, Slow, Reset), graceful, trusting),
 	with(sized("full 3", 3, Crash, Pause, Restart), func(s *Scenario) { s.Memory = 900 }),
 	with(sized("evict 3", 3, Crash, Pause, Restart), func(s *Scenario) { s.Keys, s.Memory, s.Evicts = 12, 1500, true }),
 	with(sized("rolling 2", 2, Restart), graceful),
@@ -44,6 +45,9 @@ func consistent(s *Scenario) { s.Consistency = true }
 func graceful(s *Scenario)   { s.Graceful = true }
 func scans(s *Scenario)      { s.Scans = true }
 func sets(s *Scenario)       { s.Sets = true }
+
+// trusting has writes acknowledged when the primary alone has them.
+func trusting(s *Scenario) { s.Sync = -1 }
 
 // everybody is more copies than there are members.
 const everybody = 16
