@@ -96,6 +96,16 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := newServerOn(t, p)
+	if s.records, err = p.OpenCache(t.Context(), "sessions", driver.CacheOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// newServerOn returns an application that closes its provider with the test.
+func newServerOn(t *testing.T, p driver.Provider) *server {
+	t.Helper()
 	m, err := jcache.NewManager(p, jcache.ManagerOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -103,9 +113,6 @@ func newServer(t *testing.T) *server {
 	t.Cleanup(func() { _ = m.Close(context.Background()) })
 	s := &server{t: t}
 	s.handler, err = httpsession.New(t.Context(), m, httpsession.Options{Cookie: httpsession.Cookie{AllowHTTP: true}})
-	if err == nil {
-		s.records, err = p.OpenCache(t.Context(), "sessions", driver.CacheOptions{})
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,10 +227,16 @@ func mergeSessions(t *testing.T, opts Options, atLarger, atSmaller action) strin
 	}
 	last := newServer(t)
 	last.put(base.Key, merged)
+	return last.attributes(cookie)
+}
+
+// attributes returns what a visitor's session has of the attributes of these tests.
+func (s *server) attributes(cookie *http.Cookie) string {
+	s.t.Helper()
 	var list []string
-	last.serve(cookie, func(ctx context.Context, s *httpsession.Session) error {
+	s.serve(cookie, func(ctx context.Context, session *httpsession.Session) error {
 		for _, name := range []string{"a", "b", "both", "old"} {
-			n, ok, err := httpsession.Get[int](ctx, s, name)
+			n, ok, err := httpsession.Get[int](ctx, session, name)
 			if err != nil {
 				return err
 			}

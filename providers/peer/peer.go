@@ -90,6 +90,8 @@ type Options struct {
 	// of a key is the later one. It is for tests of clocks that disagree. Nil:
 	// time.Now.
 	Clock func() time.Time
+
+	network node.Network // of tests; the zero one is TCP
 }
 
 // Mode is the part of a process in the grid.
@@ -223,7 +225,7 @@ func (o Options) node() (node.Options, error) {
 	return node.Options{
 		Mode: o.Mode, Listen: listen, Advertise: o.Advertise, Join: join, Cluster: o.Domain, Zone: o.Zone, Security: o.Security,
 		Partitions: partitions, Copies: copies, Consistency: o.OnSplit == Consistency, LocalReads: o.LocalReads,
-		Startup: o.JoinTimeout, Silence: o.FailureTimeout, Logger: o.Logger, Clock: o.Clock,
+		Startup: o.JoinTimeout, Silence: o.FailureTimeout, Logger: o.Logger, Clock: o.Clock, Network: o.network,
 		Replica: part.Options{Sync: o.sync(), Copies: copies, MinCopies: o.MinCopies, Memory: o.budget(), Evicts: func(string) bool { return o.WhenFull == Evict }, Processors: processor,
 			Merge: o.mergeFunc, Discards: o.discards},
 	}, nil
