@@ -1,14 +1,6 @@
 package sim
 
-import (
-	"fmt"
-	"math"
-	"slices"
-	"strconv"
-	"time"
-
-	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
-)
+import "github.com/keepsake-cache/keepsake/providers/peer/internal/part"
 
 // clients are the callers on all hosts. Each issues one operation after the other, at
 // a server of its choice; whoever it asks routes the operation to the primary, and
@@ -32,55 +24,6 @@ const (
 	patience  = 2500 * ms // of a client with one operation
 	mainCache = "c"
 )
-
-// An op is one operation, as its client sees it.
-type op struct {
-	id, client int
-	kind       part.Kind
-	key        int // of a clear: the partition
-	value      int // to be stored; 0: none
-	cache      string
-	record     []byte // to be stored instead of value; nil: none
-	demand     token
-	ttl        time.Duration // of what is stored; 0: for ever
-	done       func(*op)     // is called at the end
-
-	start, end, deadline int64
-	host                 *host
-	process              int // which of the processes of the host
-
-	attempt int
-	at      *member // where the attempt is; nil: nowhere
-	maybe   bool    // an attempt may have been executed
-
-	outcome outcome
-	result  part.Result
-}
-
-type outcome int
-
-const (
-	pending outcome = iota
-	done            // result holds
-	nothing         // it was not executed
-	unknown
-)
-
-// A request is an operation on its way to a primary, and a response the way back.
-type request struct {
-	op      *op
-	attempt int
-	from    *member
-	expires int64
-}
-
-type response struct {
-	op      *op
-	attempt int
-	result  part.Result
-}
-
-func keyName(key int) string { return fmt.Sprint("key", key) }
 
 func (w *world) partition(key int) int { return key % w.scenario.Partitions }
 
@@ -221,90 +164,6 @@ func (c *clients) issue(o *op) {
 	}
 }
 
-// execute runs an operation at what its sender takes for the primary.
-func (m *member) execute(msg *request) {
-	w := m.world
-	o := msg.op
-	p := o.key
-	r := &part.Request{Kind: o.kind, Cache: o.cache, Op: part.OpID{Client: uint64(o.client + 1), Seq: uint64(o.id)}}
-	if o.kind != part.Clear {
-		p, r.Key = w.partition(o.key), keyName(o.key)
-	}
-	if o.value != 0 {
-		r.Record = w.padded(o.value)
-	}
-	if o.record != nil {
-		r.Record = o.record
-	}
-	if o.kind == part.Process {
-		r.Processor, r.Args, r.Record = replace, r.Record, nil
-	}
-	r.TTL = o.ttl
-	if o.kind == part.Touch {
-		r.TTL = time.Hour
-	}
-	r.Token = o.demand.version
-	m.tag++
-	r.Tag = m.tag
-	r.Expires = m.mono() + o.deadline - w.now
-	msg.expires = o.deadline
-	m.requests[r.Tag] = msg
-	if o.kind == part.Get {
-		r.Op = part.OpID{}
-		if found, status := m.parts[p].Get(m.time(p), r.Cache, r.Key); status == part.OK {
-			m.reply(&part.Reply{Tag: r.Tag, Result: part.Result{Present: found}})
-			return
-		}
-	}
-	m.step(p, func(now part.Now, q *part.Replica, fx *part.Effects) {
-		q.Do(now, r, fx)
-		q.Flush(now, fx)
-	})
-}
-
-// replace is a processor that stores its argument, and returns what it replaces.
-const replace = "replace"
-
-func processor(name string) part.Processor {
-	if name != replace {
-		return nil
-	}
-	return func(present part.Found, args []byte) part.Decision {
-		return part.Decision{Change: part.Store, Record: slices.Clone(args), Output: slices.Clone(present.Record)}
-	}
-}
-
-// padded returns a value as a record. Where memory is scarce it may be long.
-func (w *world) padded(value int) []byte {
-	length := 0
-	if w.scenario.Memory > 0 {
-		length = w.IntN(200)
-	}
-	return fmt.Appendf(nil, "%0*d", length, value)
-}
-
-// unasked is the tag of requests that no client made.
-const unasked = math.MaxUint64
-
-// reply answers a request.
-func (m *member) reply(r *part.Reply) {
-	msg := m.requests[r.Tag]
-	if r.Tag == unasked {
-		return
-	}
-	if msg == nil {
-		m.world.watch.fail("%v answers a request twice", m)
-		return
-	}
-	delete(m.requests, r.Tag)
-	back := &response{msg.op, msg.attempt, r.Result}
-	if msg.from == m {
-		m.world.clients.answered(back)
-	} else {
-		m.world.send(m, msg.from, back)
-	}
-}
-
 // answered takes in the answer to an attempt.
 func (c *clients) answered(msg *response) {
 	o, w := msg.op, c.world
@@ -378,48 +237,4 @@ func (c *clients) check(m *member) {
 			c.world.watch.fail("%v has not answered op%d by its deadline", m, r.op.id)
 		}
 	}
-}
-
-var kinds = map[part.Kind]string{
-	part.Get: "get", part.Put: "put", part.Delete: "delete", part.Exchange: "exchange", part.Swap: "swap", part.Touch: "touch", part.Clear: "clear",
-	part.Process: "process",
-}
-
-// number reads a value back. Zero stands for none.
-func number(record []byte) int {
-	n, _ := strconv.Atoi(string(record))
-	return n
-}
-
-func (o *op) String() string {
-	what := fmt.Sprintf("op%d %s %s", o.id, kinds[o.kind], keyName(o.key))
-	if o.kind == part.Clear {
-		what = fmt.Sprintf("op%d clear partition %d", o.id, o.key)
-	}
-	if o.value != 0 {
-		what += fmt.Sprintf(" := %d", o.value)
-	}
-	if o.kind == part.Swap || o.kind == part.Touch {
-		what += fmt.Sprintf(" if %d", o.demand.value)
-	}
-	switch o.outcome {
-	case pending:
-		return what + ": open"
-	case nothing:
-		return what + ": not executed"
-	case unknown:
-		return what + ": unknown"
-	}
-	r := &o.result
-	what += fmt.Sprintf(": status %d", r.Status)
-	if r.Present.OK {
-		what += fmt.Sprintf(", found %d", number(r.Present.Record))
-	}
-	if r.Version != 0 {
-		what += fmt.Sprintf(", version %x on %d", uint64(r.Version), r.Copies)
-	}
-	if r.Repeated {
-		what += ", repeated"
-	}
-	return what
 }
