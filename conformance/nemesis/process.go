@@ -5,15 +5,16 @@ import (
 	"os"
 	"os/exec"
 	"sync/atomic"
-	"syscall"
+
+	"github.com/keepsake-cache/keepsake/internal/servers"
 )
 
 // A process is a server of this program, at work until it is killed or terminated.
 type process struct {
+	server   *servers.Process
 	cmd      *exec.Cmd
 	log      string // the file that it prints to
 	expected atomic.Bool
-	exited   chan struct{} // closed when it has ended
 }
 
 // startProcess starts a command that prints to the file log, which is created. It ends
@@ -24,45 +25,38 @@ func startProcess(cmd *exec.Cmd, log string) (*process, error) {
 		return nil, err
 	}
 	defer file.Close() //nolint:errcheck // the process has its own
-	p := &process{cmd: cmd, log: log, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = file, file
-	dieWithParent(cmd)
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
+	server, err := servers.StartCommand(cmd)
+	if err != nil {
+		return nil, err
 	}
-	go func() {
-		_ = cmd.Wait() // ProcessState says how it ended
-		close(p.exited)
-	}()
-	return p, nil
+	return &process{server: server, cmd: cmd, log: log}, nil
 }
 
 // kill ends the process at once, as kill -9 does, and waits until it is gone.
 func (p *process) kill() {
 	p.expected.Store(true)
-	_ = p.cmd.Process.Kill() // it may have ended by itself
-	<-p.exited
+	p.server.Kill()
 }
 
 // terminate asks the process to end, as kill does, and waits until it is gone. An error
 // says that it did not end well.
 func (p *process) terminate() error {
 	p.expected.Store(true)
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
-	<-p.exited
+	p.server.Terminate()
 	if !p.cmd.ProcessState.Success() {
 		return fmt.Errorf("a server that was asked to end: %v", p.cmd.ProcessState)
 	}
 	return nil
 }
 
-func (p *process) pause() error  { return p.cmd.Process.Signal(syscall.SIGSTOP) }
-func (p *process) resume() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
+func (p *process) pause() error  { return p.server.Pause() }
+func (p *process) resume() error { return p.server.Resume() }
 
 // running reports whether it has not ended.
 func (p *process) running() bool {
 	select {
-	case <-p.exited:
+	case <-p.server.Exited():
 		return false
 	default:
 		return true

@@ -35,22 +35,7 @@ func MemcachedAt(ctx context.Context, addr string, args ...string) (*Process, er
 	if os.Geteuid() == 0 {
 		args = append(args, "-u", "nobody")
 	}
-	p, err := start(exec.Command(path, args...), addr)
-	if err != nil {
-		return nil, err
-	}
-	err = p.await(ctx, func() error {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			err = c.Close()
-		}
-		return err
-	})
-	if err != nil {
-		p.Kill()
-		return nil, err
-	}
-	return p, nil
+	return startListening(ctx, exec.Command(path, args...), addr)
 }
 
 // MemcachedStats returns the counters of the memcached at addr, such as cmd_get.

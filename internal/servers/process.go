@@ -29,18 +29,52 @@ type Process struct {
 	exited chan struct{} // closed when the process has ended
 }
 
-// start runs a command. The process ends with Kill, or with this program.
-func start(cmd *exec.Cmd, addr string) (*Process, error) {
-	p := &Process{Addr: addr, cmd: cmd, exited: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = &p.output, &p.output
+// StartCommand runs the command of any server; its Addr remains empty. The process ends
+// with Kill, or with this program. What it prints is kept for Output, unless the command
+// says where it goes.
+func StartCommand(cmd *exec.Cmd) (*Process, error) {
+	p := &Process{cmd: cmd, exited: make(chan struct{})}
+	if cmd.Stdout == nil && cmd.Stderr == nil {
+		cmd.Stdout, cmd.Stderr = &p.output, &p.output
+	}
 	dieWithParent(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	go func() {
-		_ = cmd.Wait() // that it ended is all there is to know
+		_ = cmd.Wait() // the command says how it ended
 		close(p.exited)
 	}()
+	return p, nil
+}
+
+// start runs the command of a server that will listen at addr.
+func start(cmd *exec.Cmd, addr string) (*Process, error) {
+	p, err := StartCommand(cmd)
+	if err != nil {
+		return nil, err
+	}
+	p.Addr = addr
+	return p, nil
+}
+
+// startListening runs a command and waits until addr takes connections.
+func startListening(ctx context.Context, cmd *exec.Cmd, addr string) (*Process, error) {
+	p, err := start(cmd, addr)
+	if err != nil {
+		return nil, err
+	}
+	err = p.await(ctx, func() error {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			err = c.Close()
+		}
+		return err
+	})
+	if err != nil {
+		p.Kill()
+		return nil, err
+	}
 	return p, nil
 }
 

@@ -22,20 +22,5 @@ func Redis(ctx context.Context, args ...string) (*Process, error) {
 		return nil, err
 	}
 	args = append([]string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no"}, args...)
-	p, err := start(exec.Command(path, args...), addr)
-	if err != nil {
-		return nil, err
-	}
-	err = p.await(ctx, func() error {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			err = c.Close()
-		}
-		return err
-	})
-	if err != nil {
-		p.Kill()
-		return nil, err
-	}
-	return p, nil
+	return startListening(ctx, exec.Command(path, args...), addr)
 }
