@@ -93,6 +93,41 @@ func TestWhoReadsAnswersDoesNotWrite(t *testing.T) {
 	}
 }
 
+// Answers to requests that came together leave together, but not more than a load of them.
+func TestLoadsLeaveAtOnce(t *testing.T) {
+	for size, want := range map[int]int{10: 1, load / 2: 4} {
+		here, there := net.Pipe()
+		c, writes, end := newConn(1<<20), 0, make(chan struct{})
+		all := make(chan struct{})
+		var requests []byte
+		for id := range 8 {
+			requests = appendFrame(requests, 1, 0, uint64(id+1))
+		}
+		go func() {
+			defer close(end)
+			_ = c.run(pipe{here, func() { writes++ }}, false, func(f frame) {
+				if f.id == 9 {
+					close(all)
+					return
+				}
+				_, _ = c.add(nil, 1, flagAnswer, f.id, [][]byte{make([]byte, size)})
+			})
+		}()
+		for _, b := range [][]byte{requests, appendFrame(nil, 1, 0, 9)} { // the second is read when the first is done with
+			if _, err := there.Write(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-all
+		c.stop(ErrClosed)
+		<-end
+		_ = there.Close() // it served its purpose
+		if writes != want {
+			t.Errorf("answers of %d bytes were written %d times, want %d", size, writes, want)
+		}
+	}
+}
+
 // Only what goes in bulk is paced.
 func TestBulkIsPaced(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
