@@ -86,6 +86,10 @@ func TestTrials(t *testing.T) {
 	if n := s.broken(); n != 4 {
 		t.Errorf("%d promises broken where no error is allowed", n)
 	}
+	s.trials[0].unserved = 1
+	if n := s.broken(); n != 5 {
+		t.Errorf("%d promises broken where a key was not served, either", n)
+	}
 }
 
 func TestReport(t *testing.T) {

@@ -172,10 +172,13 @@ func (n *counts) add(a answer) {
 	}
 }
 
-// choose picks a server that may be asked; now and then, any one.
+// choose picks a server that may be asked; now and then, one that runs though it is hurt.
 func (f *fleet) choose(rng *rand.Rand) int {
 	places := f.up()
-	if len(places) == 0 || rng.IntN(200) == 0 {
+	if rng.IntN(200) == 0 {
+		places = f.running()
+	}
+	if len(places) == 0 {
 		places = f.which(func(s *server) bool { return s.proc != nil })
 	}
 	return places[rng.IntN(len(places))]
