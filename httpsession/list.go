@@ -151,31 +151,37 @@ func (r *record) apply(changes []change, now int64) []byte {
 		size += len(c.name) + len(c.value) + 8 + 2*binary.MaxVarintLen32
 	}
 	list := make([]byte, 0, size)
-	removed := 0
-	for rest := r.attributes; len(rest) > 0; {
-		whole := rest
-		var a attribute
-		a, rest = nextAttribute(rest)
-		for len(changes) > 0 && changes[0].name < string(a.name) {
-			list = changes[0].append(list, now)
-			changes = changes[1:]
-		}
-		switch {
-		case len(changes) > 0 && changes[0].name == string(a.name):
-			if a.value = changes[0].value; a.value != nil || !a.changed.removed() {
-				a.changed = stampOf(now, a.value == nil)
+	removed, oldest := 0, now-removedTTL.Microseconds()
+	same, rest := r.attributes, r.attributes // same begins with those that stay as they are and are not copied yet
+	for len(rest) > 0 {
+		at, value, end := measure(rest)
+		name, changed := rest[at:value:value], stampIn(rest)
+		forgotten := changed.removed() && changed.time() < oldest
+		if forgotten || len(changes) > 0 && changes[0].name <= string(name) {
+			list = append(list, same[:len(same)-len(rest)]...)
+			same = rest
+			for len(changes) > 0 && changes[0].name < string(name) {
+				list = changes[0].append(list, now)
+				changes = changes[1:]
 			}
-			changes = changes[1:]
-			list = a.append(list)
-		case a.changed.removed() && a.changed.time() < now-removedTTL.Microseconds():
-			continue
-		default:
-			list = append(list, whole[:len(whole)-len(rest)]...)
+			switch {
+			case len(changes) > 0 && changes[0].name == string(name):
+				if changes[0].value != nil || !changed.removed() {
+					changed = stampOf(now, changes[0].value == nil)
+				}
+				list = attribute{name, changes[0].value, changed}.append(list)
+				changes = changes[1:]
+				same = rest[end:]
+			case forgotten:
+				changed, same = 0, rest[end:]
+			}
 		}
-		if a.changed.removed() {
+		if changed.removed() {
 			removed++
 		}
+		rest = rest[end:]
 	}
+	list = append(list, same...)
 	for _, c := range changes {
 		list = c.append(list, now)
 	}
