@@ -1,6 +1,7 @@
 // Command grid measures the grid of peers beside its rivals, in one run on one machine:
 //
 //	go run ./grid [-time 700ms] [-rounds 3] [-only speed,local,handoff,memory] [-against redis,...]
+//	          [-cells "get, 100 B"] [-profile DIR]
 //
 // Every server, and everybody who asks one, is a process of its own. Figures are medians of
 // -rounds rounds, in which the contenders take turns, so that a machine whose speed drifts

@@ -26,8 +26,8 @@
 //
 // measures the outages that the clients of the other servers see when a member is killed,
 // frozen, cut off or restarted, and counts their errors: none is allowed for keys whose
-// primary was not hurt, none at all when a member leaves and comes back in good order, and
-// no call may take longer than its deadline.
+// primary was not hurt, none at all when a member leaves and comes back in good order, no
+// outage may last for half a minute, and no call longer than its deadline.
 //
 // Where the servers form a grid, faults hit the servers. With the provider hazelcast they
 // hit the members of a cluster that the run starts: hazelcast.yaml. -compare makes a
