@@ -275,6 +275,11 @@ func (m *membership) leave() (left bool) {
 		m.view.Leave(now, &m.fx)
 		left = m.view.Left(now)
 	})
+	if left {
+		for i := range m.slots {
+			m.slots[i].dismiss()
+		}
+	}
 	return left
 }
 

@@ -145,6 +145,18 @@ func (s *slot) close() {
 	defer s.mu.Unlock()
 	s.replica.Close(&s.fx)
 	s.finish()
+	s.excuse()
+}
+
+// dismiss tells whoever waits to ask the member that has taken over.
+func (s *slot) dismiss() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.excuse()
+}
+
+// excuse answers whoever waits that the outcome is not known here.
+func (s *slot) excuse() {
 	for tag, w := range s.waiting {
 		delete(s.waiting, tag)
 		w.answer(&part.Result{Status: part.Unknown})
