@@ -292,10 +292,10 @@ func FuzzDecodeValue(f *testing.F) {
 		var forms [2][]byte
 		for i := range forms {
 			if forms[i], err = jcache.AppendValue(nil, v); err != nil {
-				t.Skip("what is decoded as any need not be encodable as any")
+				return // what is decoded as any need not be encodable as any
 			}
 			if hasFarTime(v) {
-				t.Skip("a year beyond 9999 cannot be written down")
+				return // a year beyond 9999 cannot be written down
 			}
 			if v, err = jcache.DecodeValue[any](forms[i]); err != nil {
 				t.Fatalf("%x was encoded and cannot be decoded: %v", forms[i], err)

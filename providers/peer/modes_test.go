@@ -61,7 +61,7 @@ func open(t testing.TB, p *peer.Provider) driver.Cache {
 func skipUnderRace(t *testing.T) {
 	t.Helper()
 	if raceEnabled {
-		t.Skip("left out with the race detector; make test runs it without")
+		t.Skip("SKIPPED: left out with the race detector; make test runs it without")
 	}
 }
 
