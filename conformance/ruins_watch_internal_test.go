@@ -27,7 +27,7 @@ var watchRuins = []ruin{
 		})
 	}},
 	{"a watch that goes on after stop", "watch/stop", func(b *broken) {
-		b.ruinWatch(func(on func(driver.Event), e driver.Event) { time.AfterFunc(time.Millisecond, func() { on(e) }) })
+		b.ruinWatch(func(on func(driver.Event), e driver.Event) { time.AfterFunc(10*time.Millisecond, func() { on(e) }) })
 	}},
 	{"an expiry that is told as a removal", "watch/expiry is no removal", func(b *broken) {
 		b.ruinWatch(func(on func(driver.Event), e driver.Event) {

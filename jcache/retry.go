@@ -8,7 +8,7 @@ import (
 
 const (
 	// maxAttempts bounds the swaps of one operation that others keep winning. With
-	// the pauses below, that is about a second of losing.
+	// the pauses below, one for each two, that is about a quarter of a second of losing.
 	maxAttempts = 64
 	// maxSettles bounds the swaps of one operation whose acknowledgements are
 	// lost one after the other.
@@ -21,7 +21,7 @@ const (
 )
 
 // pause waits before another attempt: a random part of a time that doubles with
-// each attempt. The first attempt after a conflict is made at once.
+// each attempt. The first is no wait at all.
 func pause(ctx context.Context, attempt int) error {
 	if attempt == 0 {
 		return ctx.Err()

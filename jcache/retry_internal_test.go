@@ -62,3 +62,43 @@ func TestContentionIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// A key that somebody changes all the time: a swap wins only if what it has seen was read a
+// moment before, and never while it is to lose.
+type restless struct {
+	driver.Cache
+	lose int
+}
+
+const moment = 100 * time.Microsecond
+
+func (*restless) Info() driver.Info { return driver.Info{} }
+
+func (*restless) Get(context.Context, string) (driver.Item, bool, error) {
+	time.Sleep(moment)
+	return driver.Item{Record: appendHeader(nil, newWriteID(), 1, 0, true), Token: driver.Token{N: uint64(time.Now().UnixNano())}}, true, nil
+}
+
+func (r *restless) Swap(ctx context.Context, key string, token driver.Token, _ []byte, _ time.Time) (bool, *driver.Item, error) {
+	time.Sleep(moment)
+	if r.lose--; r.lose < 0 && time.Since(time.Unix(0, int64(token.N))) <= moment {
+		return true, nil, nil
+	}
+	item, _, err := r.Get(ctx, key)
+	return false, &item, err
+}
+
+// Who has waited swaps what is there then, not what was there before: others would win for
+// as long as they go on.
+func TestWhoWaitedLooksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 50 {
+			const lost = 9
+			runs, s := 0, newStore("test", "", &restless{lose: lost}, driver.Features{})
+			decide := func(observed) (change, error) { runs++; return change{kind: changeRemove}, nil }
+			if err := s.mutate(t.Context(), "k", nil, decide); err != nil || runs > lost+2 {
+				t.Errorf("%d attempts, %v", runs, err)
+			}
+		}
+	})
+}

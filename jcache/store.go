@@ -129,10 +129,16 @@ func (s *store) mutate(ctx context.Context, key string, start *observed, decide 
 		if attempt == maxAttempts {
 			return fmt.Errorf("%w: %d attempts", ErrContention, attempt)
 		}
-		if err := pause(ctx, attempt); err != nil {
-			return err
+		// What the swap has told is tried at once. Whoever loses that, too, waits, and looks
+		// again: what was there before the pause is not there any more.
+		if seen = now; attempt%2 == 1 {
+			if err := pause(ctx, attempt/2); err != nil {
+				return err
+			}
+			if seen, err = s.read(ctx, key); err != nil {
+				return err
+			}
 		}
-		seen = now
 	}
 }
 
