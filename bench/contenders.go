@@ -22,9 +22,10 @@ type contender struct {
 	make func(fill int) (handlers, error)
 }
 
-// handlers serve one request each. setup stores the attributes.
+// handlers serve one request each. setup stores the attributes; readAll and writeAll read and
+// set each of those that were filled in.
 type handlers struct {
-	setup, untouched, read, write http.Handler
+	setup, untouched, read, write, readAll, writeAll http.Handler
 }
 
 var contenders = []contender{
@@ -37,13 +38,13 @@ var contenders = []contender{
 var body = []byte("ok")
 
 // attribute is the name of the i-th of the attributes that are filled in.
-func attribute(i int) string { return fmt.Sprintf("attribute%02d", i) }
+func attribute(i int) string { return fmt.Sprintf("attribute%04d", i) }
 
 var value64 = strings.Repeat("v", 64)
 
 func baseline(int) (handlers, error) {
 	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) })
-	return handlers{h, h, h, h}, nil
+	return handlers{h, h, h, h, h, h}, nil
 }
 
 func keepsakeOnMemory(fill int) (handlers, error) {
@@ -92,6 +93,22 @@ func keepsakeOn(caches *jcache.CacheManager, fill int) (handlers, error) {
 			}
 			return s.Set("n", n+1)
 		}),
+		readAll: wrap(func(ctx context.Context, s *httpsession.Session) error {
+			for i := range fill {
+				if _, ok, err := httpsession.Get[string](ctx, s, attribute(i)); err != nil || !ok {
+					return fmt.Errorf("attribute %d: there: %v, error %w", i, ok, err)
+				}
+			}
+			return nil
+		}),
+		writeAll: wrap(func(_ context.Context, s *httpsession.Session) error {
+			for i := range fill {
+				if err := s.Set(attribute(i), value64); err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
 	}, nil
 }
 
@@ -113,6 +130,16 @@ func scsMemory(fill int) (handlers, error) {
 		untouched: wrap(func(context.Context) {}),
 		read:      wrap(func(ctx context.Context) { m.GetInt(ctx, "n") }),
 		write:     wrap(func(ctx context.Context) { m.Put(ctx, "n", m.GetInt(ctx, "n")+1) }),
+		readAll: wrap(func(ctx context.Context) {
+			for i := range fill {
+				m.GetString(ctx, attribute(i))
+			}
+		}),
+		writeAll: wrap(func(ctx context.Context) {
+			for i := range fill {
+				m.Put(ctx, attribute(i), value64)
+			}
+		}),
 	}, nil
 }
 

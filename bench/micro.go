@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"text/tabwriter"
@@ -18,7 +19,8 @@ type figure struct {
 }
 
 // micro measures handlers without a network: serially, and from all processors with
-// a visitor each.
+// a visitor each. The response goes to a writer that keeps nothing, which shows what the
+// sessions cost, and to an httptest.ResponseRecorder, which costs about as much as a server's own.
 func micro(out io.Writer, duration time.Duration, count int) error {
 	testing.Init()
 	if err := flag.Set("test.benchtime", duration.String()); err != nil {
@@ -34,7 +36,7 @@ func micro(out io.Writer, duration time.Duration, count int) error {
 			return err
 		}
 	}
-	return nil
+	return growth(out, count)
 }
 
 var steps = []struct {
@@ -46,40 +48,45 @@ var steps = []struct {
 	{"write", func(h handlers) http.Handler { return h.write }},
 }
 
+// The ways in which a request is measured.
+const (
+	bare     = iota // serially, the response is thrown away
+	recorded        // serially, into a recorder
+	parallel        // from all processors, the response is thrown away
+	ways
+)
+
 func microTable(out io.Writer, fill, count int) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tns serial\tns parallel\tB/op\tallocs/op\tserial vs keepsake\t")
+	fmt.Fprintln(table, "\tns\tns recorded\tns parallel\tB/op\tallocs/op\tby keepsake's\trecorded\t")
 	for _, step := range steps {
-		serial := make([][]figure, len(contenders))
-		parallel := make([][]figure, len(contenders))
+		found := make([][ways][]figure, len(contenders))
 		for range count {
 			for i, c := range contenders {
 				h, err := c.make(fill)
 				if err != nil {
 					return fmt.Errorf("%s: %w", c.name, err)
 				}
-				one, err := measure(h, step.choose(h), false)
-				if err != nil {
-					return fmt.Errorf("%s, %s: %w", c.name, step.name, err)
+				for way := range ways {
+					f, err := measure(h, step.choose(h), way)
+					if err != nil {
+						return fmt.Errorf("%s, %s: %w", c.name, step.name, err)
+					}
+					found[i][way] = append(found[i][way], f)
 				}
-				all, err := measure(h, step.choose(h), true)
-				if err != nil {
-					return fmt.Errorf("%s, %s: %w", c.name, step.name, err)
-				}
-				serial[i], parallel[i] = append(serial[i], one), append(parallel[i], all)
 			}
 		}
-		ours := median(serial[1])
+		ours := found[1]
 		for i, c := range contenders {
-			s, p := median(serial[i]), median(parallel[i])
-			fmt.Fprintf(table, "%s, %s\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t\n", step.name, c.name, s.ns, p.ns, s.bytes, s.allocs, s.ns/ours.ns)
+			b, r, p := median(found[i][bare]), median(found[i][recorded]), median(found[i][parallel])
+			fmt.Fprintf(table, "%s, %s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t%.2f\t\n", step.name, c.name, b.ns, r.ns, p.ns, b.bytes, b.allocs,
+				b.ns/median(ours[bare]).ns, r.ns/median(ours[recorded]).ns)
 		}
 	}
 	return table.Flush()
 }
 
-// answer is a response that is thrown away and used again: what a server's own costs is the
-// same for all.
+// An answer is a response that is thrown away and used again.
 type answer struct {
 	header http.Header
 	status int
@@ -94,8 +101,8 @@ func (a *answer) reset() {
 	a.status = http.StatusOK
 }
 
-// measure serves requests of visitors with sessions.
-func measure(h handlers, handler http.Handler, parallel bool) (figure, error) {
+// measure serves requests of visitors with sessions, in one of the ways.
+func measure(h handlers, handler http.Handler, way int) (figure, error) {
 	var failed error
 	result := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
@@ -107,17 +114,26 @@ func measure(h handlers, handler http.Handler, parallel bool) (figure, error) {
 			}
 			w := &answer{header: make(http.Header)}
 			for next() {
-				w.reset()
 				// A request of its own: gorilla keeps its sessions in it.
-				handler.ServeHTTP(w, r.WithContext(r.Context()))
-				if w.status != http.StatusOK {
-					failed = fmt.Errorf("status %d", w.status)
+				own := r.WithContext(r.Context())
+				status := 0
+				if way == recorded {
+					recorder := httptest.NewRecorder()
+					handler.ServeHTTP(recorder, own)
+					status = recorder.Code
+				} else {
+					w.reset()
+					handler.ServeHTTP(w, own)
+					status = w.status
+				}
+				if status != http.StatusOK {
+					failed = fmt.Errorf("status %d", status)
 					return
 				}
 			}
 		}
 		b.ResetTimer()
-		if parallel {
+		if way == parallel {
 			b.RunParallel(func(pb *testing.PB) { serve(pb.Next) })
 			return
 		}

@@ -21,12 +21,15 @@ import (
 	"github.com/keepsake-cache/keepsake/providers/memcached"
 )
 
+// crowds are how many visitors there are at a time.
+var crowds = []int{1, 16, 64}
+
 // onServers measures sessions on a memcached and on two members of Hazelcast, both on
-// this machine, with 1 and 16 visitors at a time.
+// this machine.
 func onServers(ctx context.Context, out io.Writer, duration time.Duration, count int) error {
 	fmt.Fprintln(out, "\nsessions on servers of this machine, one int attribute, no HTTP in between")
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tround trips\trequests/s, 1 visitor\trequests/s, 16 visitors\t")
+	fmt.Fprintln(table, "\tround trips\trequests/s, 1 visitor\t16 visitors\t64 visitors\t")
 	for _, backend := range []struct {
 		name  string
 		start func(context.Context) (driver.Provider, func(), error)
@@ -88,37 +91,54 @@ func startHazelcast(ctx context.Context) (driver.Provider, func(), error) {
 
 func backendRows(table io.Writer, name string, p driver.Provider, duration time.Duration, count int) error {
 	var calls atomic.Int64
-	caches, err := jcache.NewManager(counting{p, &calls}, jcache.ManagerOptions{})
+	counted, err := sessionsOn(counting{p, &calls})
 	if err != nil {
 		return err
 	}
-	h, err := keepsakeOn(caches, 0)
+	h, err := sessionsOn(p)
 	if err != nil {
 		return err
 	}
 	for _, step := range steps {
-		handler := step.choose(h)
-		r, err := visitor(h)
+		trips, err := roundTrips(&calls, counted, step.choose(counted))
 		if err != nil {
 			return err
 		}
-		before := calls.Load()
-		const tries = 100
-		for range tries {
-			if err := serveOnce(handler, r); err != nil {
+		fmt.Fprintf(table, "%s, %s\t%.2f\t", name, step.name, trips)
+		for _, visitors := range crowds {
+			r, err := rate(h, step.choose(h), visitors, duration, count)
+			if err != nil {
 				return err
 			}
+			fmt.Fprintf(table, "%.0f\t", r)
 		}
-		trips := float64(calls.Load()-before) / tries
-		var rates [2]float64
-		for i, visitors := range []int{1, 16} {
-			if rates[i], err = rate(h, handler, visitors, duration, count); err != nil {
-				return err
-			}
-		}
-		fmt.Fprintf(table, "%s, %s\t%.2f\t%.0f\t%.0f\t\n", name, step.name, trips, rates[0], rates[1])
+		fmt.Fprintln(table)
 	}
 	return nil
+}
+
+func sessionsOn(p driver.Provider) (handlers, error) {
+	caches, err := jcache.NewManager(p, jcache.ManagerOptions{})
+	if err != nil {
+		return handlers{}, err
+	}
+	return keepsakeOn(caches, 0)
+}
+
+// roundTrips returns how many calls of the driver a request makes.
+func roundTrips(calls *atomic.Int64, h handlers, handler http.Handler) (float64, error) {
+	r, err := visitor(h)
+	if err != nil {
+		return 0, err
+	}
+	before := calls.Load()
+	const tries = 100
+	for range tries {
+		if err := serveOnce(handler, r); err != nil {
+			return 0, err
+		}
+	}
+	return float64(calls.Load()-before) / tries, nil
 }
 
 func serveOnce(handler http.Handler, r *http.Request) error {

@@ -10,38 +10,33 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/keepsake-cache/keepsake/jcache/driver"
-	"github.com/keepsake-cache/keepsake/providers/peer"
+	"github.com/keepsake-cache/keepsake/jcache"
 )
 
-// local compares a read of a record whose primary is this process with one from a map, with
+// local compares a read of an entry whose primary is this process with one from a map, with
 // a lock, that is divided into as many parts as the grid has partitions. Both end with a
-// copy of the record.
+// copy of the value.
 func local(ctx context.Context, o options, found *promises) error {
-	p, err := peer.Connect(ctx, peerConfig{Plaintext: true}.options())
+	g, err := peerConfig{Plaintext: true}.connect(ctx, jcache.Options[string, []byte]{})
 	if err != nil {
 		return err
 	}
-	defer p.Close(ctx) //nolint:errcheck // it holds nothing that is missed
-	cache, err := p.OpenCache(ctx, "bench", driver.CacheOptions{})
-	if err != nil {
-		return err
-	}
-	fmt.Println("\nreads in one process, a copy of the record included: ns for each, by the time of all")
+	defer g.close()
+	fmt.Println("\nreads in one process, a copy of the value included: ns for each, by the time of all")
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "\tpeer\tdivided map\tratio\t")
 	for _, size := range []int{100, 1000} {
 		keys, plain := make([]string, speedKeys), newDividedMap()
 		for i := range keys {
 			keys[i] = sessionKey(i)
-			if err := cache.Put(ctx, keys[i], make([]byte, size), time.Time{}); err != nil {
+			if err := g.cache.Put(ctx, keys[i], make([]byte, size)); err != nil {
 				return err
 			}
 			plain.put(keys[i], make([]byte, size))
 		}
 		ours := func(key string) ([]byte, error) {
-			item, _, err := cache.Get(ctx, key)
-			return bytes.Clone(item.Record), err
+			value, _, err := g.cache.Get(ctx, key)
+			return value, err
 		}
 		theirs := func(key string) ([]byte, error) { return bytes.Clone(plain.get(key)), nil }
 		for _, callers := range []int{1, 16, mostCallers} {

@@ -1,6 +1,6 @@
 // Command grid measures the grid of peers beside its rivals, in one run on one machine:
 //
-//	go run ./grid [-time 700ms] [-rounds 3] [-only speed,local,handoff,memory] [-against redis,...]
+//	go run ./grid [-time 700ms] [-rounds 3] [-only speed,local,handoff,growth,memory] [-against redis,...]
 //	          [-cells "get, 100 B"] [-profile DIR]
 //
 // Every server, and everybody who asks one, is a process of its own. Figures are medians of
@@ -38,13 +38,14 @@ var sections = []section{
 	{"speed", speed},
 	{"local", local},
 	{"handoff", handOff},
+	{"growth", growth},
 	{"memory", memory},
 }
 
 func main() {
 	var o options
 	role := flag.String("role", "", "what a process that this program starts is")
-	only := flag.String("only", "", "only these of the sections speed, local, handoff and memory")
+	only := flag.String("only", "", "only these of the sections speed, local, handoff, growth and memory")
 	against := flag.String("against", "", "only the contenders whose names contain one of these")
 	flag.StringVar(&o.part, "cells", "", "only measurements of speed whose names contain this, as in \"get, 100 B\"")
 	flag.DurationVar(&o.time, "time", 700*time.Millisecond, "how long each measurement of speed runs")

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
-	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/providers/peer"
 )
 
@@ -34,10 +35,36 @@ func (c peerConfig) options() peer.Options {
 	return o
 }
 
+// connect opens a grid as a program does, and the cache that is measured.
+func (c peerConfig) connect(ctx context.Context, opts jcache.Options[string, []byte]) (*gridCache, error) {
+	p, err := peer.Connect(ctx, c.options())
+	if err != nil {
+		return nil, err
+	}
+	manager, err := jcache.NewManager(p, jcache.ManagerOptions{Provider: "peer"})
+	if err != nil {
+		return nil, err
+	}
+	cache, err := jcache.CreateCache(ctx, manager, "bench", opts)
+	return &gridCache{p, manager, cache}, err
+}
+
+// A gridCache is what a program has of a grid.
+type gridCache struct {
+	provider *peer.Provider
+	manager  *jcache.CacheManager
+	cache    *jcache.Cache[string, []byte]
+}
+
+func (c *gridCache) close() { _ = c.manager.Close(context.Background()) } // what it cannot hand over is lost
+
+// idleTime is how long a session lives that nobody uses.
+const idleTime = 30 * time.Minute
+
 // aPeer is a process that holds a part of the grid's records.
 type aPeer struct {
-	provider *peer.Provider
-	profile  profile
+	*gridCache
+	profile profile
 }
 
 func servePeer(ctx context.Context, config []byte) (service, error) {
@@ -45,16 +72,14 @@ func servePeer(ctx context.Context, config []byte) (service, error) {
 	if err := json.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
-	p, err := peer.Connect(ctx, c.options())
+	g, err := c.connect(ctx, jcache.Options[string, []byte]{Expiry: jcache.Touched[string, []byte](idleTime)})
 	if err != nil {
 		return nil, err
 	}
-	return &aPeer{provider: p}, nil
+	return &aPeer{gridCache: g}, nil
 }
 
 func (p *aPeer) addr() string { return p.provider.Addr() }
-
-func (p *aPeer) close() { _ = p.provider.Close(context.Background()) } // what it cannot hand over is lost
 
 // peerState is what a peer says of itself.
 type peerState struct {
@@ -64,8 +89,10 @@ type peerState struct {
 	Resident                   int64 // bytes, as the system counts them
 }
 
-func (p *aPeer) handle(_ context.Context, r request) (any, error) {
+func (p *aPeer) handle(ctx context.Context, r request) (any, error) {
 	switch r.Do {
+	case "fill":
+		return nil, p.fill(ctx, r.Count, r.Size)
 	case "state":
 		return p.state(residentMemory)
 	case "settle":
@@ -74,6 +101,20 @@ func (p *aPeer) handle(_ context.Context, r request) (any, error) {
 		return nil, p.profile.toggle(r.Path)
 	}
 	return nil, errRequest
+}
+
+// fill puts a number of sessions of a size, with deadlines, as a server does that has the
+// grid in it.
+func (p *aPeer) fill(ctx context.Context, count, size int) error {
+	var next atomic.Int64
+	return together(mostCallers, func(int) error {
+		for i := next.Add(1) - 1; int(i) < count; i = next.Add(1) - 1 {
+			if err := p.cache.Put(ctx, sessionKey(int(i)), make([]byte, size)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (p *aPeer) state(memory func() (int64, error)) (peerState, error) {
@@ -145,8 +186,7 @@ func poll(ctx context.Context, holds func() (bool, error)) error {
 // peerStore asks a grid from a process that holds no records.
 type peerStore struct {
 	anywhere
-	provider *peer.Provider
-	cache    driver.Cache
+	*gridCache
 }
 
 func openPeer(ctx context.Context, config []byte) (store, error) {
@@ -155,21 +195,18 @@ func openPeer(ctx context.Context, config []byte) (store, error) {
 		return nil, err
 	}
 	c.Client = true
-	p, err := peer.Connect(ctx, c.options())
+	g, err := c.connect(ctx, jcache.Options[string, []byte]{})
 	if err != nil {
 		return nil, err
 	}
-	cache, err := p.OpenCache(ctx, "bench", driver.CacheOptions{})
-	return &peerStore{provider: p, cache: cache}, err
+	return &peerStore{gridCache: g}, nil
 }
 
 func (s *peerStore) get(ctx context.Context, _ int, key string) ([]byte, error) {
-	item, _, err := s.cache.Get(ctx, key)
-	return item.Record, err
+	value, _, err := s.cache.Get(ctx, key)
+	return value, err
 }
 
 func (s *peerStore) put(ctx context.Context, _ int, key string, value []byte) error {
-	return s.cache.Put(ctx, key, value, time.Time{})
+	return s.cache.Put(ctx, key, value)
 }
-
-func (s *peerStore) close() { _ = s.provider.Close(context.Background()) } // it holds nothing
