@@ -11,16 +11,10 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
+	"github.com/keepsake-cache/keepsake/command"
 	_ "github.com/keepsake-cache/keepsake/providers" // the providers that a file can choose
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { os.Exit(command.Main(os.Args)) }

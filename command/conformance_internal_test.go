@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ func TestConformanceFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, problems bytes.Buffer
-	status := run(t.Context(), []string{"conformance", "-config", file}, &out, &problems)
+	status := run(t.Context(), []string{"keepsake", "conformance", "-config", file}, &out, &problems)
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if last := lines[len(lines)-1]; status != 1 || !strings.HasPrefix(last, "conformance: ") || strings.Contains(last, " 0 failed") {
 		t.Errorf("status %d, the last line is %q; %s", status, last, problems.String())

@@ -1,11 +1,15 @@
-package main
+package command
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -23,11 +27,24 @@ type streams struct{ out, err io.Writer }
 // errReported ends a command whose problems have been written already.
 var errReported = errors.New("problems were reported")
 
-// run runs a command line and returns the exit status.
+// Main runs a command line, os.Args say, until it is done or the process is told to end
+// by SIGINT or SIGTERM. It returns the exit status: 0 if all is well, 1 if a file or a
+// provider is not, and 2 if the command line makes no sense.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, args, os.Stdout, os.Stderr)
+}
+
+// run runs a command line that begins with the program's name.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	program := "keepsake"
+	if len(args) > 0 {
+		program, args = filepath.Base(args[0]), args[1:]
+	}
 	status, exited := 0, false
 	parser, err := kong.New(&commands{},
-		kong.Name("keepsake"),
+		kong.Name(program),
 		kong.Description("Sessions that outlive your servers."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { status, exited = code, true }), // after --help
@@ -35,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Bind(streams{stdout, stderr}),
 	)
 	if err != nil {
-		fmt.Fprintln(stderr, "keepsake:", err)
+		fmt.Fprintf(stderr, "%s: %v\n", program, err)
 		return 2
 	}
 	line, err := parser.Parse(twoDashes(args))
@@ -43,7 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case exited:
 		return status
 	case err != nil:
-		fmt.Fprintf(stderr, "keepsake: %v; see keepsake --help\n", err)
+		fmt.Fprintf(stderr, "%s: %v; see %s --help\n", program, err, program)
 		return 2
 	}
 	if err := line.Run(); err != nil {
