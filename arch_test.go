@@ -18,7 +18,8 @@ var arrows = []struct {
 	because string
 }{
 	{"jcache/driver", nil, "a provider's author must need nothing else"},
-	{"jcache", []string{"jcache/driver"}, "policy stands on the driver and knows no provider"},
+	{"jcache/codec", nil, "what a value looks like in bytes depends on its type only"},
+	{"jcache", []string{"jcache/codec", "jcache/driver"}, "policy stands on the driver and knows no provider"},
 	{"providers/", []string{"jcache", "jcache/driver"}, "a provider knows nothing of sessions, files or other providers"},
 	{"providers", []string{"providers/"}, "it is the list of providers to link"},
 	{"providers/peer/internal/topology", nil, "what members agree on is plain data"},

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -21,7 +22,11 @@ func FuzzProcessorCall(f *testing.F) {
 		e.SetValue(value + s)
 		return value, err
 	})
-	item := driver.Item{Record: append(appendHeader(nil, 1, codecTagged, 0, false), must(func() ([]byte, error) { return AppendValue(nil, "v") })...)}
+	value, err := AppendValue(nil, "v")
+	if err != nil {
+		f.Fatal(err)
+	}
+	item := driver.Item{Record: append(appendHeader(nil, 1, codec.IDTagged, 0, false), value...)}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := parseCall(data); err == nil {
 			again, err := parseCall(c.append(nil))

@@ -263,7 +263,7 @@ func (c *Cache[K, V]) All(ctx context.Context) iter.Seq2[Entry[K, V], error] {
 
 // scanned decodes one item of a scan.
 func (c *Cache[K, V]) scanned(ctx context.Context, item driver.Item) (e Entry[K, V], live bool, err error) {
-	if e.Key, err = c.keys.decode(item.Key); err != nil {
+	if e.Key, err = c.keys.Decode(item.Key); err != nil {
 		return e, true, err
 	}
 	seen, err := observe(item, time.Now())

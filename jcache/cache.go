@@ -1,6 +1,10 @@
 package jcache
 
-import "context"
+import (
+	"context"
+
+	"github.com/keepsake-cache/keepsake/jcache/codec"
+)
 
 // A Cache maps keys of type K to values of type V, in whatever place its manager's
 // provider keeps them. It stores by value: what Put was given and what Get
@@ -18,7 +22,7 @@ type Cache[K comparable, V any] struct {
 	*store
 	scheme[K, V]
 	manager *CacheManager
-	keys    keyCodec[K]
+	keys    codec.Keys[K]
 	equal   func(a, b V) bool
 }
 
@@ -54,7 +58,7 @@ func (c *Cache[K, V]) start(ctx context.Context, key K) (_ context.Context, canc
 }
 
 func (c *Cache[K, V]) storedKey(key K) (string, error) {
-	stored, err := c.keys.encode(key)
+	stored, err := c.keys.Encode(key)
 	if err != nil {
 		return "", err
 	}

@@ -1,96 +1,25 @@
 package jcache
 
-import (
-	"bytes"
-	"encoding/gob"
-	"encoding/json"
-	"fmt"
-)
+import "github.com/keepsake-cache/keepsake/jcache/codec"
 
 // A Codec turns values into bytes and back. Its methods may be called by many
 // goroutines at once.
-type Codec[V any] interface {
-	// ID tells records of different codecs apart. Codecs of applications
-	// use 128 to 255.
-	ID() byte
-	// Append appends the encoded value to dst.
-	Append(dst []byte, value V) ([]byte, error)
-	// Decode returns the value. It must not change data but may keep it.
-	Decode(data []byte) (V, error)
-}
-
-// The identifiers of the codecs in this package.
-const (
-	codecTagged byte = iota + 1
-	codecJSON
-	codecGob
-)
+type Codec[V any] = codec.Codec[V]
 
 // Tagged is the default codec: values of Go's basic types in a compact binary
 // form, all others in deterministic CBOR (RFC 8949, section 4.2). Types need no
-// registration. See AppendValue for what it can hold.
-func Tagged[V any]() Codec[V] { return taggedCodec[V]{} }
-
-type taggedCodec[V any] struct{}
-
-func (taggedCodec[V]) ID() byte { return codecTagged }
-
-func (taggedCodec[V]) Append(dst []byte, value V) ([]byte, error) { return AppendValue(dst, value) }
-
-func (taggedCodec[V]) Decode(data []byte) (V, error) { return DecodeValue[V](data) }
+// registration. See codec.Append for what it can hold.
+func Tagged[V any]() Codec[V] { return codec.Tagged[V]() }
 
 // JSON encodes values as encoding/json does, for readers in other languages.
-func JSON[V any]() Codec[V] { return jsonCodec[V]{} }
-
-type jsonCodec[V any] struct{}
-
-func (jsonCodec[V]) ID() byte { return codecJSON }
-
-func (jsonCodec[V]) Append(dst []byte, value V) ([]byte, error) {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return nil, unencodable("JSON", value, err)
-	}
-	return append(dst, data...), nil
-}
-
-func (jsonCodec[V]) Decode(data []byte) (value V, err error) {
-	if err := json.Unmarshal(data, &value); err != nil {
-		return value, undecodable("JSON", err)
-	}
-	return value, nil
-}
+func JSON[V any]() Codec[V] { return codec.JSON[V]() }
 
 // Gob encodes values as encoding/gob does: slow, but it keeps the types behind
 // interface values that were registered with gob.Register.
-func Gob[V any]() Codec[V] { return gobCodec[V]{} }
+func Gob[V any]() Codec[V] { return codec.Gob[V]() }
 
-type gobCodec[V any] struct{}
+// AppendValue appends the value to dst as Tagged encodes it. See codec.Append.
+func AppendValue(dst []byte, value any) ([]byte, error) { return codec.Append(dst, value) }
 
-func (gobCodec[V]) ID() byte { return codecGob }
-
-func (gobCodec[V]) Append(dst []byte, value V) ([]byte, error) {
-	buf := bytes.NewBuffer(dst)
-	// A pointer, so that gob keeps an interface's dynamic type.
-	if err := gob.NewEncoder(buf).Encode(&value); err != nil {
-		return nil, unencodable("gob", value, err)
-	}
-	return buf.Bytes(), nil
-}
-
-func (gobCodec[V]) Decode(data []byte) (value V, err error) {
-	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&value); err != nil {
-		return value, undecodable("gob", err)
-	}
-	return value, nil
-}
-
-// unencodable leaves out the cause's text, which may quote the value.
-func unencodable(form string, value any, cause error) error {
-	return fmt.Errorf("%w: a %T cannot be encoded as %s (%T)", ErrInvalid, value, form, cause)
-}
-
-// undecodable leaves out the cause's text likewise.
-func undecodable(form string, cause error) error {
-	return fmt.Errorf("%w: the value is not valid %s for its type (%T)", ErrUndecodable, form, cause)
-}
+// DecodeValue returns a value that AppendValue encoded. See codec.Decode.
+func DecodeValue[V any](data []byte) (V, error) { return codec.Decode[V](data) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -15,7 +16,7 @@ var (
 	// ErrClosed: the cache or its manager is closed.
 	ErrClosed = errors.New("closed")
 	// ErrInvalid: an argument or option makes no sense. Nothing was changed.
-	ErrInvalid = errors.New("invalid argument")
+	ErrInvalid = codec.ErrInvalid
 	// ErrCacheExists: CreateCache was given a name that is in use.
 	ErrCacheExists = errors.New("cache exists already")
 	// ErrCacheNotFound: GetCache was given a name that nobody created or
@@ -23,12 +24,12 @@ var (
 	ErrCacheNotFound = errors.New("no such cache")
 	// ErrTypeMismatch: the cache was created with other key or value types, or
 	// a value was stored as another type than it is read as.
-	ErrTypeMismatch = errors.New("type mismatch")
+	ErrTypeMismatch = codec.ErrTypeMismatch
 	// ErrUnknownProvider: no provider of that name is linked into the program.
 	ErrUnknownProvider = errors.New("unknown provider")
 	// ErrUndecodable: a stored record is damaged, or was written with another
 	// codec or by a newer version.
-	ErrUndecodable = errors.New("undecodable record")
+	ErrUndecodable = codec.ErrUndecodable
 	// ErrContention: other writers changed the key between every read and swap,
 	// as often as was tried. Nothing was changed.
 	ErrContention = errors.New("too much contention")

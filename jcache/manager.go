@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"regexp"
 	"sort"
 	"sync"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -119,7 +119,8 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	if err := checkKeyType(reflect.TypeFor[K]()); err != nil {
+	keys, err := codec.NewKeys[K]()
+	if err != nil {
 		return nil, err
 	}
 	if declared, ok := m.declared[name]; ok {
@@ -128,7 +129,7 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 		}
 		opts.Expiry, _ = NewExpiryPolicy[K, V](declared.ExpiryPolicy, declared.Expiry) // NewManager has checked it
 	}
-	c := &Cache[K, V]{manager: m, keys: newKeyCodec[K](), scheme: scheme[K, V]{codec: opts.Codec}, equal: opts.Equal}
+	c := &Cache[K, V]{manager: m, keys: keys, scheme: scheme[K, V]{codec: opts.Codec}, equal: opts.Equal}
 	if c.codec == nil {
 		c.codec = Tagged[V]()
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -34,16 +35,16 @@ var merges struct {
 //
 // Providers that go on while the network is split call it when they find, afterwards, that
 // an entry was changed on both sides. Without a function the later write stays.
-func RegisterMerge(codec byte, merge MergeFunc) {
+func RegisterMerge(id byte, merge MergeFunc) {
 	merges.Lock()
 	defer merges.Unlock()
-	if codec <= codecGob || merge == nil {
+	if id <= codec.IDGob || merge == nil {
 		panic("jcache: a merge needs a function, and a codec of its own")
 	}
-	if merges.byCodec[codec] != nil {
+	if merges.byCodec[id] != nil {
 		panic("jcache: two functions merge entries of the same codec")
 	}
-	merges.byCodec[codec] = merge
+	merges.byCodec[id] = merge
 }
 
 // MergeRecords makes one record of two, if both were written by a codec that somebody

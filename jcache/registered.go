@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -16,7 +17,7 @@ import (
 // makes one.
 type RegisteredProcessor[K comparable, V, A, T any] struct {
 	name   string
-	keys   keyCodec[K]
+	keys   codec.Keys[K]
 	codec  Codec[V]
 	policy ExpiryPolicy[K, V] // or nil
 	run    func(entry *MutableEntry[K, V], args A) (T, error)
@@ -41,7 +42,11 @@ type RegisteredProcessor[K comparable, V, A, T any] struct {
 // be quick and must not call a cache. It may be executed more than once although it
 // takes effect once. If it returns an error or panics, the entry stays as it was.
 func RegisterProcessor[K comparable, V, A, T any](name string, opts Options[K, V], run func(entry *MutableEntry[K, V], args A) (T, error)) *RegisteredProcessor[K, V, A, T] {
-	p := &RegisteredProcessor[K, V, A, T]{name: name, keys: newKeyCodec[K](), codec: opts.Codec, policy: opts.Expiry, run: run}
+	keys, err := codec.NewKeys[K]()
+	if err != nil {
+		panic("jcache: processor " + name + ": " + err.Error())
+	}
+	p := &RegisteredProcessor[K, V, A, T]{name: name, keys: keys, codec: opts.Codec, policy: opts.Expiry, run: run}
 	if p.codec == nil {
 		p.codec = Tagged[V]()
 	}
@@ -155,7 +160,7 @@ func (p *RegisteredProcessor[K, V, A, T]) execute(present driver.Item, found boo
 	if err != nil {
 		return d, err
 	}
-	key, err := p.keys.decode(call.key)
+	key, err := p.keys.Decode(call.key)
 	if err != nil {
 		return d, err
 	}

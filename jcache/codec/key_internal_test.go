@@ -1,4 +1,4 @@
-package jcache
+package codec
 
 import (
 	"errors"
@@ -22,7 +22,7 @@ type (
 // stored encodes keys, checks that each comes back, and that no two are stored alike.
 func stored[K comparable](t *testing.T, keys ...K) []string {
 	t.Helper()
-	c := newKeyCodec[K]()
+	c := keysOf[K]()
 	var list []string
 	seen := make(map[string]K)
 	for _, k := range keys {
@@ -72,20 +72,20 @@ func TestEqualKeys(t *testing.T) {
 	zero := 0.0
 	for name, pair := range map[string][2]func() (string, error){
 		"zeros": {
-			func() (string, error) { return newKeyCodec[float64]().encode(zero) },
-			func() (string, error) { return newKeyCodec[float64]().encode(-zero) },
+			func() (string, error) { return keysOf[float64]().encode(zero) },
+			func() (string, error) { return keysOf[float64]().encode(-zero) },
 		},
 		"negative zero": {
-			func() (string, error) { return newKeyCodec[float64]().encode(zero) },
-			func() (string, error) { return newKeyCodec[float64]().encode(math.Copysign(0, -1)) },
+			func() (string, error) { return keysOf[float64]().encode(zero) },
+			func() (string, error) { return keysOf[float64]().encode(math.Copysign(0, -1)) },
 		},
 		"small negative zero": {
-			func() (string, error) { return newKeyCodec[float32]().encode(0) },
-			func() (string, error) { return newKeyCodec[float32]().encode(float32(math.Copysign(0, -1))) },
+			func() (string, error) { return keysOf[float32]().encode(0) },
+			func() (string, error) { return keysOf[float32]().encode(float32(math.Copysign(0, -1))) },
 		},
 		"any negative zero": {
-			func() (string, error) { return newKeyCodec[any]().encode(zero) },
-			func() (string, error) { return newKeyCodec[any]().encode(math.Copysign(0, -1)) },
+			func() (string, error) { return keysOf[any]().encode(zero) },
+			func() (string, error) { return keysOf[any]().encode(math.Copysign(0, -1)) },
 		},
 	} {
 		a, err := pair[0]()
@@ -97,18 +97,18 @@ func TestEqualKeys(t *testing.T) {
 }
 
 func TestNoKeys(t *testing.T) {
-	if _, err := newKeyCodec[float64]().encode(math.NaN()); !errors.Is(err, ErrInvalid) {
+	if _, err := keysOf[float64]().encode(math.NaN()); !errors.Is(err, ErrInvalid) {
 		t.Errorf("not a number: got error %v, want ErrInvalid", err)
 	}
-	if _, err := newKeyCodec[any]().encode(func() {}); !errors.Is(err, ErrInvalid) {
+	if _, err := keysOf[any]().encode(func() {}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a function: got error %v, want ErrInvalid", err)
 	}
 	for name, err := range map[string]error{
-		"a number that is too large": second(newKeyCodec[int8]().decode("128")),
-		"a negative unsigned number": second(newKeyCodec[uint]().decode("-1")),
-		"a text that is no number":   second(newKeyCodec[int]().decode("hunter2")),
-		"a text that is no base64":   second(newKeyCodec[address]().decode("!")),
-		"an empty text":              second(newKeyCodec[address]().decode("")),
+		"a number that is too large": second(keysOf[int8]().decode("128")),
+		"a negative unsigned number": second(keysOf[uint]().decode("-1")),
+		"a text that is no number":   second(keysOf[int]().decode("hunter2")),
+		"a text that is no base64":   second(keysOf[address]().decode("!")),
+		"an empty text":              second(keysOf[address]().decode("")),
 	} {
 		if !errors.Is(err, ErrUndecodable) {
 			t.Errorf("%s: got error %v, want ErrUndecodable", name, err)
@@ -133,7 +133,7 @@ func TestKeyTypes(t *testing.T) {
 			t.Errorf("%v: got error %v", good, err)
 		}
 	}
-	if _, err := newKeyCodec[any]().encode(&inner{}); !errors.Is(err, ErrInvalid) {
+	if _, err := keysOf[any]().encode(&inner{}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a pointer in an interface: got error %v, want ErrInvalid", err)
 	}
 }
@@ -162,7 +162,7 @@ func FuzzKeys(f *testing.F) {
 // same checks that two keys are stored alike if and only if they are equal.
 func same[K comparable](t *testing.T, a, b K) {
 	t.Helper()
-	c := newKeyCodec[K]()
+	c := keysOf[K]()
 	sa, erra := c.encode(a)
 	sb, errb := c.encode(b)
 	if erra != nil || errb != nil {

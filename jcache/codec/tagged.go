@@ -1,4 +1,4 @@
-package jcache
+package codec
 
 import (
 	"encoding/binary"
@@ -32,7 +32,7 @@ const (
 	tagCBOR
 )
 
-// AppendValue appends the encoded value to dst. Any type will do that has a
+// Append appends the encoded value to dst. Any type will do that has a
 // meaning in another process: the basic types, time.Time, and what CBOR can hold:
 // structs (their exported fields), slices, arrays, maps, pointers, and types
 // with MarshalBinary or MarshalCBOR. Functions and channels are refused, and so
@@ -40,7 +40,7 @@ const (
 // time.Time within another value must be of a year from 0 to 9999.
 //
 // Equal values give equal bytes, whatever the order of a map.
-func AppendValue(dst []byte, value any) ([]byte, error) {
+func Append(dst []byte, value any) ([]byte, error) {
 	switch v := value.(type) {
 	case nil:
 		return append(dst, tagNil), nil
@@ -97,24 +97,24 @@ func appendOther(dst []byte, value any) ([]byte, error) {
 	}
 	switch v.Kind() {
 	case reflect.Bool:
-		return AppendValue(dst, v.Bool())
+		return Append(dst, v.Bool())
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return AppendValue(dst, v.Int())
+		return Append(dst, v.Int())
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-		return AppendValue(dst, v.Uint())
+		return Append(dst, v.Uint())
 	case reflect.Float32, reflect.Float64:
-		return AppendValue(dst, v.Float())
+		return Append(dst, v.Float())
 	case reflect.String:
-		return AppendValue(dst, v.String())
+		return Append(dst, v.String())
 	}
 	return appendCBOR(append(dst, tagCBOR), value)
 }
 
-// DecodeValue returns the value that AppendValue encoded. Numbers may be read as
+// Decode returns the value that Append encoded. Numbers may be read as
 // another type of number if nothing is lost: whole numbers as any type of whole
 // number that can hold them, a float32 as a float64. Other mixtures of types
 // match ErrTypeMismatch. The result shares no memory with data.
-func DecodeValue[V any](data []byte) (V, error) {
+func Decode[V any](data []byte) (V, error) {
 	var v V
 	err := decodeInto(data, &v)
 	return v, err

@@ -1,4 +1,4 @@
-package jcache_test
+package codec_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/codec"
 )
 
 type (
@@ -42,13 +42,13 @@ type (
 func roundTrip[V any](t *testing.T, values ...V) {
 	t.Helper()
 	for _, v := range values {
-		data, err := jcache.AppendValue([]byte("before"), v)
+		data, err := codec.Append([]byte("before"), v)
 		if err != nil {
 			t.Errorf("%T: %v", v, err)
 			continue
 		}
 		data = bytes.TrimPrefix(data, []byte("before"))
-		got, err := jcache.DecodeValue[V](bytes.Clone(data))
+		got, err := codec.Decode[V](bytes.Clone(data))
 		if err != nil {
 			t.Errorf("%T %v: %v", v, v, err)
 			continue
@@ -61,7 +61,7 @@ func roundTrip[V any](t *testing.T, values ...V) {
 		if diff := cmp.Diff(v, got, opts...); diff != "" {
 			t.Errorf("%T (-want +got):\n%s", v, diff)
 		}
-		again, err := jcache.AppendValue(nil, v)
+		again, err := codec.Append(nil, v)
 		if err != nil || !bytes.Equal(again, data) {
 			t.Errorf("%T: the second encoding differs from the first", v)
 		}
@@ -121,18 +121,18 @@ func TestTaggedTimes(t *testing.T) {
 	for _, zone := range []*time.Location{time.UTC, time.FixedZone("", 5*3600+1800), time.FixedZone("", -11*3600)} {
 		for _, moment := range []time.Time{at.In(zone), time.Date(1, 1, 1, 0, 0, 0, 0, zone), time.Date(9999, 12, 31, 23, 59, 59, 0, zone)} {
 			type holder struct{ At time.Time }
-			data, err := jcache.AppendValue(nil, moment)
+			data, err := codec.Append(nil, moment)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := jcache.DecodeValue[time.Time](data)
+			got, err := codec.Decode[time.Time](data)
 			if err != nil || !got.Equal(moment) || got.Format(time.RFC3339Nano) != moment.Format(time.RFC3339Nano) {
 				t.Errorf("%v came back as %v, %v", moment, got, err)
 			}
-			if data, err = jcache.AppendValue(nil, holder{moment}); err != nil {
+			if data, err = codec.Append(nil, holder{moment}); err != nil {
 				t.Fatal(err)
 			}
-			held, err := jcache.DecodeValue[holder](data)
+			held, err := codec.Decode[holder](data)
 			if err != nil || !held.At.Equal(moment) {
 				t.Errorf("%v in a struct came back as %v, %v", moment, held.At, err)
 			}
@@ -140,11 +140,11 @@ func TestTaggedTimes(t *testing.T) {
 	}
 	roundTrip(t, time.Time{})
 	now := time.Now() // its reading of the monotonic clock means nothing elsewhere
-	data, err := jcache.AppendValue(nil, now)
+	data, err := codec.Append(nil, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := jcache.DecodeValue[time.Time](data); err != nil || !got.Equal(now) {
+	if got, err := codec.Decode[time.Time](data); err != nil || !got.Equal(now) {
 		t.Errorf("%v came back as %v, %v", now, got, err)
 	}
 }
@@ -152,12 +152,12 @@ func TestTaggedTimes(t *testing.T) {
 // decodeAs encodes a value and decodes it as V; the result is a text.
 func decodeAs[V any](t *testing.T, value any) string {
 	t.Helper()
-	data, err := jcache.AppendValue(nil, value)
+	data, err := codec.Append(nil, value)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := jcache.DecodeValue[V](data)
-	if errors.Is(err, jcache.ErrTypeMismatch) {
+	v, err := codec.Decode[V](data)
+	if errors.Is(err, codec.ErrTypeMismatch) {
 		return "mismatch"
 	}
 	if err != nil {
@@ -218,7 +218,7 @@ func TestTaggedConversions(t *testing.T) {
 			t.Errorf("got %s, want %s", test.got, test.want)
 		}
 	}
-	if got := *must(jcache.DecodeValue[*int](must(jcache.AppendValue(nil, 5)))); got != 5 {
+	if got := *must(codec.Decode[*int](must(codec.Append(nil, 5)))); got != 5 {
 		t.Errorf("a number read as a pointer: %d", got)
 	}
 }
@@ -233,9 +233,9 @@ func must[T any](v T, err error) T {
 // The decoded value shares no memory with the data.
 func TestTaggedShares(t *testing.T) {
 	for _, value := range []any{"text", []byte("bytes"), []string{"a"}, map[string][]byte{"k": {1, 2, 3}}} {
-		data := must(jcache.AppendValue(nil, value))
-		got := must(jcache.DecodeValue[any](data))
-		want := must(jcache.DecodeValue[any](bytes.Clone(data)))
+		data := must(codec.Append(nil, value))
+		got := must(codec.Decode[any](data))
+		want := must(codec.Decode[any](bytes.Clone(data)))
 		clear(data)
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%T changes with the data it was decoded from", value)
@@ -249,19 +249,19 @@ func TestTaggedIsDeterministic(t *testing.T) {
 	for i := range 100 {
 		value[fmt.Sprint(i)] = i
 	}
-	first := must(jcache.AppendValue(nil, value))
+	first := must(codec.Append(nil, value))
 	for range 20 {
-		if !bytes.Equal(first, must(jcache.AppendValue(nil, value))) {
+		if !bytes.Equal(first, must(codec.Append(nil, value))) {
 			t.Fatal("two encodings of one map differ")
 		}
 	}
 }
 
-// FuzzDecodeValue feeds the decoder anything: it must not panic, and what it accepts
+// FuzzDecode feeds the decoder anything: it must not panic, and what it accepts
 // must survive another round.
-func FuzzDecodeValue(f *testing.F) {
+func FuzzDecode(f *testing.F) {
 	for _, v := range []any{nil, true, 5, -5, uint8(3), 1.5, float32(2), "text", []byte{1}, time.Unix(0, 1), time.Second, []int{1}, map[string]any{"a": nil}, line{Text: "x"}, big.NewInt(1)} {
-		f.Add(must(jcache.AppendValue(nil, v)))
+		f.Add(must(codec.Append(nil, v)))
 	}
 	for tag := range 24 {
 		f.Add([]byte{byte(tag)})
@@ -271,18 +271,18 @@ func FuzzDecodeValue(f *testing.F) {
 	f.Add([]byte{19, 0xc2, 0x5a, 0x7f, 0xff, 0xff, 0xff})                   // a big number of 2 GiB
 	f.Fuzz(func(t *testing.T, data []byte) {
 		original := bytes.Clone(data)
-		_, _ = jcache.DecodeValue[string](data)
-		_, _ = jcache.DecodeValue[int8](data)
-		_, _ = jcache.DecodeValue[line](data)
-		_, _ = jcache.DecodeValue[*line](data)
-		_, _ = jcache.DecodeValue[map[label][]any](data)
-		_, _ = jcache.DecodeValue[time.Time](data)
-		v, err := jcache.DecodeValue[any](data)
+		_, _ = codec.Decode[string](data)
+		_, _ = codec.Decode[int8](data)
+		_, _ = codec.Decode[line](data)
+		_, _ = codec.Decode[*line](data)
+		_, _ = codec.Decode[map[label][]any](data)
+		_, _ = codec.Decode[time.Time](data)
+		v, err := codec.Decode[any](data)
 		if !bytes.Equal(data, original) {
 			t.Fatal("decoding changed the data")
 		}
 		if err != nil {
-			if !errors.Is(err, jcache.ErrUndecodable) && !errors.Is(err, jcache.ErrTypeMismatch) {
+			if !errors.Is(err, codec.ErrUndecodable) && !errors.Is(err, codec.ErrTypeMismatch) {
 				t.Fatalf("unexpected error %v", err)
 			}
 			return
@@ -291,17 +291,17 @@ func FuzzDecodeValue(f *testing.F) {
 		// round it is, and stays.
 		var forms [2][]byte
 		for i := range forms {
-			if forms[i], err = jcache.AppendValue(nil, v); err != nil {
+			if forms[i], err = codec.Append(nil, v); err != nil {
 				return // what is decoded as any need not be encodable as any
 			}
 			if hasFarTime(v) {
 				return // a year beyond 9999 cannot be written down
 			}
-			if v, err = jcache.DecodeValue[any](forms[i]); err != nil {
+			if v, err = codec.Decode[any](forms[i]); err != nil {
 				t.Fatalf("%x was encoded and cannot be decoded: %v", forms[i], err)
 			}
 		}
-		last, err := jcache.AppendValue(nil, v)
+		last, err := codec.Append(nil, v)
 		if err != nil || !bytes.Equal(last, forms[1]) {
 			t.Fatalf("%x came back as %x, %v", forms[1], last, err)
 		}

@@ -1,4 +1,4 @@
-package jcache
+package codec
 
 import (
 	"encoding/base64"
@@ -8,18 +8,33 @@ import (
 	"strconv"
 )
 
-// A keyCodec turns keys into the strings that drivers store, one to one.
+// Keys turns keys into the strings that drivers store, one to one.
 // Strings and whole numbers stay readable, in the backend's own tools too; other
 // types become the base64 of their tagged encoding.
-type keyCodec[K comparable] struct {
+type Keys[K comparable] struct {
 	encode func(K) (string, error)
 	decode func(string) (K, error)
 }
 
-func newKeyCodec[K comparable]() keyCodec[K] {
+// Encode returns the key as it is stored.
+func (k Keys[K]) Encode(key K) (string, error) { return k.encode(key) }
+
+// Decode returns the key that was encoded.
+func (k Keys[K]) Decode(stored string) (K, error) { return k.decode(stored) }
+
+// NewKeys returns the encoding of keys of type K. A type whose equal values cannot be
+// told by what is stored of them matches ErrInvalid.
+func NewKeys[K comparable]() (Keys[K], error) {
+	if err := checkKeyType(reflect.TypeFor[K]()); err != nil {
+		return Keys[K]{}, err
+	}
+	return keysOf[K](), nil
+}
+
+func keysOf[K comparable]() Keys[K] {
 	t := reflect.TypeFor[K]()
 	if t == reflect.TypeFor[string]() {
-		return keyCodec[K]{
+		return Keys[K]{
 			encode: func(k K) (string, error) { return any(k).(string), nil },
 			decode: func(s string) (K, error) { return any(s).(K), nil },
 		}
@@ -27,7 +42,7 @@ func newKeyCodec[K comparable]() keyCodec[K] {
 	if !hasOwnEncoding(t) {
 		switch t.Kind() {
 		case reflect.String:
-			return keyCodec[K]{
+			return Keys[K]{
 				encode: func(k K) (string, error) { return reflect.ValueOf(k).String(), nil },
 				decode: func(s string) (k K, _ error) {
 					reflect.ValueOf(&k).Elem().SetString(s)
@@ -35,7 +50,7 @@ func newKeyCodec[K comparable]() keyCodec[K] {
 				},
 			}
 		case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-			return keyCodec[K]{
+			return Keys[K]{
 				encode: func(k K) (string, error) { return strconv.FormatInt(reflect.ValueOf(k).Int(), 10), nil },
 				decode: func(s string) (k K, _ error) {
 					n, err := strconv.ParseInt(s, 10, t.Bits())
@@ -47,7 +62,7 @@ func newKeyCodec[K comparable]() keyCodec[K] {
 				},
 			}
 		case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-			return keyCodec[K]{
+			return Keys[K]{
 				encode: func(k K) (string, error) { return strconv.FormatUint(reflect.ValueOf(k).Uint(), 10), nil },
 				decode: func(s string) (k K, _ error) {
 					n, err := strconv.ParseUint(s, 10, t.Bits())
@@ -60,7 +75,7 @@ func newKeyCodec[K comparable]() keyCodec[K] {
 			}
 		}
 	}
-	return keyCodec[K]{encode: encodeOtherKey[K], decode: decodeOtherKey[K]}
+	return Keys[K]{encode: encodeOtherKey[K], decode: decodeOtherKey[K]}
 }
 
 // checkKeyType refuses types whose values are equal only if they are the same variable:
@@ -99,7 +114,7 @@ func encodeOtherKey[K comparable](k K) (string, error) {
 			k = reflect.Zero(v.Type()).Interface().(K)
 		}
 	}
-	data, err := AppendValue(nil, k)
+	data, err := Append(nil, k)
 	if err != nil {
 		return "", err
 	}
@@ -111,5 +126,5 @@ func decodeOtherKey[K comparable](s string) (k K, err error) {
 	if err != nil {
 		return k, fmt.Errorf("%w: a key is not base64", ErrUndecodable)
 	}
-	return DecodeValue[K](data)
+	return Decode[K](data)
 }

@@ -1,4 +1,4 @@
-package jcache
+package codec
 
 import (
 	"encoding"
@@ -35,7 +35,7 @@ var (
 func must[T any](build func() (T, error)) T {
 	mode, err := build()
 	if err != nil {
-		panic("jcache: CBOR options: " + err.Error())
+		panic("codec: CBOR options: " + err.Error())
 	}
 	return mode
 }
