@@ -181,6 +181,8 @@ var valueCases = []testCase{
 			got, _, err := c.Get(e.ctx, key)
 			e.ok(err)
 			e.equal("afterwards", string(got), oldValue)
+			const tag = 1 // of the encoding
+			e.is("a value of one byte too much", c.Put(e.ctx, key, large[:c.MaxValueBytes()-tag+1]), jcache.ErrTooLarge)
 		},
 	},
 }

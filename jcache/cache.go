@@ -166,6 +166,19 @@ func (c *Cache[K, V]) Local(key K) (local, known bool) {
 	return err == nil && l.Local(stored), true
 }
 
+// MaxValueBytes returns how long an encoded value may be. Zero: the provider has no limit
+// of its own.
+func (c *Cache[K, V]) MaxValueBytes() int {
+	header := shortHeader
+	if c.inRecord {
+		header = longHeader
+	}
+	if c.info.MaxRecordBytes == 0 {
+		return 0
+	}
+	return max(1, c.info.MaxRecordBytes-header)
+}
+
 // Closed reports whether the cache has been closed.
 //
 // JSR-107: Cache.isClosed.
