@@ -9,6 +9,7 @@ import (
 
 	hz "github.com/hazelcast/hazelcast-go-client"
 
+	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -38,7 +39,7 @@ func (c *cache) Unwrap() any { return c.last.Load().Map }
 // Close implements driver.Cache.
 func (c *cache) Close() error { return nil }
 
-var errForeign = errors.New("the map holds an entry that another program wrote; give caches a mapPrefix of their own")
+var errForeign = fmt.Errorf("%w: the map holds an entry that another program wrote; give caches a mapPrefix of their own", jcache.ErrUndecodable)
 
 // item makes an item of what the client returned for a key: nothing, or the record.
 func item(value any) (driver.Item, bool, error) {

@@ -2,7 +2,9 @@ package memcached
 
 import (
 	"encoding/binary"
-	"errors"
+	"fmt"
+
+	"github.com/keepsake-cache/keepsake/jcache"
 )
 
 // An envelope is what is stored under a key:
@@ -27,7 +29,7 @@ const (
 	plainBytes      = 1 + generationBytes // an envelope without its key and record
 )
 
-var errEnvelope = errors.New("the item on the server was not written by this provider, or is damaged")
+var errEnvelope = fmt.Errorf("%w: the item on the server was not written by this provider, or is damaged", jcache.ErrUndecodable)
 
 // seal puts a record into an envelope. key is empty unless it has to be kept.
 func seal(generation uint64, key string, record []byte) []byte {
