@@ -67,3 +67,49 @@ func BenchmarkMembers(b *testing.B) {
 		}
 	}
 }
+
+// What reads a whole cache: by the record, so that it shows if it is not linear.
+func BenchmarkWhole(b *testing.B) {
+	ctx := context.Background()
+	for _, entries := range []int{10_000, 1_000_000} {
+		b.Run(fmt.Sprint(entries), func(b *testing.B) {
+			opened, err := join(b).OpenCache(ctx, "bench", driver.CacheOptions{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			record := bytes.Repeat([]byte("r"), 100)
+			batch := make([]driver.Entry, 1000)
+			for i := 0; i < entries; i += len(batch) {
+				for j := range batch {
+					batch[j] = driver.Entry{Key: fmt.Sprint("key", i+j), Record: record}
+				}
+				for _, err := range opened.(driver.BatchPutter).PutBatch(ctx, batch) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.Run("scan", func(b *testing.B) {
+				for b.Loop() {
+					n := 0
+					for _, err := range opened.(driver.Scanner).Scan(ctx) {
+						if n++; err != nil {
+							b.Fatal(err)
+						}
+					}
+					if n != entries {
+						b.Fatalf("%d of %d entries", n, entries)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*entries), "ns/entry")
+			})
+			b.Run("size", func(b *testing.B) {
+				for b.Loop() {
+					if n, err := opened.(driver.Sizer).Size(ctx); n != entries || err != nil {
+						b.Fatal(n, err)
+					}
+				}
+			})
+		})
+	}
+}

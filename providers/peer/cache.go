@@ -203,30 +203,33 @@ func (c *cache) Size(ctx context.Context) (size int, err error) {
 
 // survey visits all partitions, page by page, until visit returns false.
 func (c *cache) survey(ctx context.Context, limit int, visit func(*node.Page) bool) error {
-	places := make([]node.Place, c.p.partitions)
-	for i := range places {
-		places[i].Partition = i
-	}
-	for len(places) > 0 {
+	next := make([]uint64, c.p.partitions) // the cursor of each partition
+	read := make([]bool, c.p.partitions)   // to its end
+	places := make([]node.Place, 0, c.p.partitions)
+	for {
+		places = places[:0]
+		for i := range next {
+			if !read[i] {
+				places = append(places, node.Place{Partition: i, Cursor: next[i]})
+			}
+		}
+		if len(places) == 0 {
+			return nil
+		}
 		pages, err := c.p.node.Scan(ctx, c.name, places, limit)
 		if err != nil {
 			return err
 		}
 		for i := range pages {
 			page := &pages[i]
-			at := slices.IndexFunc(places, func(p node.Place) bool { return p.Partition == page.Partition })
-			if at < 0 {
-				continue // nobody asked for it
-			}
-			if places[at].Cursor = page.Next; page.Next == 0 {
-				places = slices.Delete(places, at, at+1)
-			}
-			if !visit(page) {
-				return nil
+			if at := page.Partition; at < len(next) && !read[at] { // else nobody asked for it
+				next[at], read[at] = page.Next, page.Next == 0
+				if !visit(page) {
+					return nil
+				}
 			}
 		}
 	}
-	return nil
 }
 
 // Clear implements driver.Clearer. Partitions without a record are left alone.

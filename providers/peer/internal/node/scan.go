@@ -114,17 +114,14 @@ func (m *membership) scan(c *topology.Config, cache string, places []Place, limi
 func (s *slot) scan(cache string, cursor uint64, limit int) (Page, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	page := Page{Partition: s.number, Size: s.replica.Size(cache)}
-	if limit == 0 || page.Size == 0 {
-		_, _, status := s.replica.Scan(s.now(), cache, ^uint64(0), 1)
+	now := s.now()
+	size, status := s.replica.Size(now, cache)
+	page := Page{Partition: s.number, Size: size}
+	if limit == 0 || size == 0 || status != part.OK {
 		return page, status == part.OK
 	}
 	for {
-		var status part.Status
-		page.Items, page.Next, status = s.replica.Scan(s.now(), cache, cursor, limit)
-		if status != part.OK {
-			return Page{}, false
-		}
+		page.Items, page.Next, _ = s.replica.Scan(now, cache, cursor, limit)
 		bytes := 0
 		for i := range page.Items {
 			bytes += len(page.Items[i].Record)

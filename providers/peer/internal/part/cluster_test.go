@@ -153,6 +153,9 @@ func (c *cluster) inside(m *member, step func(*part.Effects)) {
 	}
 	var fx part.Effects
 	step(&fx)
+	if err := m.replica.Recount(); err != nil {
+		c.fail("member %d: %v", m.id, err)
+	}
 	for _, e := range fx.Send {
 		c.send(m, e.To, e.Msg)
 	}

@@ -139,7 +139,7 @@ func (r *Replica) demote(fx *Effects) {
 	f.owe(l.writes)
 	r.answerAll(fx)
 	for _, sp := range r.list {
-		sp.wheel, sp.sample, sp.busy = nil, nil, 0
+		sp.wheel, sp.sample, sp.index, sp.busy = nil, nil, nil, 0
 	}
 	for i := l.committed - l.base; i < uint64(len(l.writes)); i++ {
 		if e := l.writes[i].entry; e != nil {

@@ -252,7 +252,8 @@ func simulate(seed uint64, removed rules.Set) (c *clients, wrong string) {
 	}
 	c.run(opTime)
 	c.check()
-	if n := c.find(c.config.Partitions[0].Primary).replica.Size("sessions"); n != 0 {
+	primary := c.find(c.config.Partitions[0].Primary)
+	if n, _ := primary.replica.Size(c.time(primary), "sessions"); n != 0 {
 		c.fail("%d records that nobody uses are still there", n)
 	}
 	return c, ""

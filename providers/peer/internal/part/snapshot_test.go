@@ -191,7 +191,7 @@ func TestScanSurvivesHandOff(t *testing.T) {
 			t.Errorf("key %d was returned %d times", i, n)
 		}
 	}
-	if n := l.replicas[primary].Size("cache"); n != 500+calls {
+	if n, _ := l.replicas[primary].Size(l.now(), "cache"); n != 500+calls {
 		t.Errorf("size %d, want %d", n, 500+calls)
 	}
 }

@@ -85,6 +85,9 @@ func (l *lab) configure(members ...topology.ID) {
 
 // collect takes over what a step of a member asked for.
 func (l *lab) collect(id topology.ID) {
+	if err := l.replicas[id].Recount(); err != nil {
+		l.t.Fatalf("member %d: %v", id, err)
+	}
 	for _, e := range l.fx.Send {
 		l.mail = append(l.mail, mail{id, e.To, e.Msg})
 	}

@@ -137,8 +137,11 @@ func (f *follower) timeOut(r *Replica, now Now, fx *Effects) {
 	})
 }
 
-// sweep removes records whose deadlines have passed.
+// sweep removes records whose deadlines have passed, and indexes that nobody reads.
 func (r *Replica) sweep(now Now) {
+	for _, sp := range r.list {
+		sp.dropIndex(now.Mono)
+	}
 	if !r.serves(now) || r.frozen {
 		return
 	}

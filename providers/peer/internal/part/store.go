@@ -35,6 +35,7 @@ type space struct {
 	wheel   *wheel      // of the primary, when a record expires
 	graves  []grave     // in the order in which they may be forgotten
 	sample  *candidates // of the primary, if records may be evicted
+	index   *index      // of the primary, while the space is scanned
 }
 
 // A grave is a tombstone, unless the key was written since.
