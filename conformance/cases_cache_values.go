@@ -140,7 +140,7 @@ var valueCases = []testCase{
 			m := e.manager(0)
 			roundTrip(e, m, "", "empty")
 			roundTrip(e, m, "ключ 鍵 \x00\xff", []byte{0, 1, 255})
-			roundTrip(e, m, math.MinInt64, math.MinInt64)
+			roundTrip(e, m, math.MinInt, math.MinInt)
 			roundTrip(e, m, uint8(200), uint64(math.MaxUint64))
 			roundTrip(e, m, point{-1, 7}, []point{{1, 2}, {3, 4}})
 			roundTrip(e, m, name("n"), map[name]point{"a": {5, 6}})

@@ -84,17 +84,14 @@ func (p *Process) Kill() {
 	<-p.exited
 }
 
-// Terminate asks the process to end, as kill does, and waits until it is gone.
+// Terminate asks the process to end, as kill does, and waits until it is gone. Where the
+// system has no such signal it ends the process at once.
 func (p *Process) Terminate() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	if p.cmd.Process.Signal(syscall.SIGTERM) != nil {
+		p.Kill()
+	}
 	<-p.exited
 }
-
-// Pause freezes the process until Resume.
-func (p *Process) Pause() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
-
-// Resume lets a paused process go on.
-func (p *Process) Resume() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
 
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }

@@ -331,7 +331,7 @@ func (r *Replica) expire(now Now, sp *space, e *entry) {
 // makeRoom reports whether there is memory for a record, after evicting others if need be
 // and if the cache allows it.
 func (r *Replica) makeRoom(now Now, req *Request, e *entry, size int) bool {
-	if size > maxRecord {
+	if uint64(size) > maxRecord {
 		return false
 	}
 	more := int64(size)
