@@ -82,21 +82,25 @@ type order struct {
 
 func TestOtherCodecs(t *testing.T) {
 	gob.Register(map[string]int{})
-	value := order{7, []string{"a", "b"}, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), map[string]int{"x": 1}}
+	value := order{7, []string{"a", "b"}, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), nil}
 	for name, test := range map[string]struct {
-		codec jcache.Codec[order]
-		extra any // JSON does not know the types behind interfaces
+		codec       jcache.Codec[order]
+		extra, lost any // JSON does not know the types behind interfaces
 	}{
-		"json": {jcache.JSON[order](), map[string]any{"x": 1.0}},
-		"gob":  {jcache.Gob[order](), value.Extra},
+		"json": {jcache.JSON[order](), map[string]any{"x": 1.0}, map[string]int{"x": 1}},
+		"gob":  {jcache.Gob[order](), map[string]int{"x": 1}, map[string]uint{"x": 1}},
 	} {
 		c := create(t, jcache.Options[string, order]{Codec: test.codec})
-		if err := c.Put(t.Context(), "k", value); err != nil {
+		want := value
+		want.Extra = test.extra
+		if err := c.Put(t.Context(), "k", want); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		want := value
-		want.Extra = test.extra
+		value.Extra = test.lost
+		if err := c.Put(t.Context(), "k", value); !errors.Is(err, jcache.ErrInvalid) {
+			t.Errorf("%s: a value that would come back changed: got error %v, want ErrInvalid", name, err)
+		}
 		got, ok, err := c.Get(t.Context(), "k")
 		if diff := cmp.Diff(want, got); !ok || err != nil || diff != "" {
 			t.Errorf("%s: %v, %v (-want +got):\n%s", name, ok, err, diff)

@@ -71,7 +71,7 @@ func (p *RegisteredProcessor[K, V, A, T]) Invoke(ctx context.Context, c *Cache[K
 		return result, c.fail("invoke", err)
 	}
 	defer c.end(cancel)
-	encoded, err := AppendValue(nil, args)
+	encoded, err := Tagged[A]().Append(nil, args)
 	if err != nil {
 		return result, c.fail("invoke", err)
 	}
@@ -138,7 +138,7 @@ func (p *RegisteredProcessor[K, V, A, T]) decide(s *scheme[K, V], key K, seen ob
 	if result, err = p.run(&e, args); err != nil {
 		return result, nil, change{}, processorError(err)
 	}
-	if answer, err = AppendValue(beginAnswer(), result); err != nil {
+	if answer, err = Tagged[T]().Append(beginAnswer(), result); err != nil {
 		return result, nil, change{}, err
 	}
 	ch, err = e.change()

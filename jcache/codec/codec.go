@@ -1,15 +1,11 @@
 // Package codec turns keys and values into bytes and back. What it accepts comes back
-// equal, and different keys are different bytes.
+// equal, and different keys are different bytes; what it cannot keep is refused with the
+// path to it.
 //
 // It belongs to package jcache, which has everything that most programs need of it.
 package codec
 
-import (
-	"bytes"
-	"encoding/gob"
-	"encoding/json"
-	"fmt"
-)
+import "reflect"
 
 // A Codec turns values into bytes and back. Its methods may be called by many
 // goroutines at once.
@@ -30,71 +26,58 @@ const (
 	IDGob                    // of Gob
 )
 
-// Tagged is the default codec: values of Go's basic types in a compact binary
-// form, all others in deterministic CBOR (RFC 8949, section 4.2). Types need no
-// registration. See Append for what it can hold.
-func Tagged[V any]() Codec[V] { return taggedCodec[V]{} }
+// Tagged is the default codec, "cbor" in configurations: values of Go's basic types in a
+// compact binary form, all others in deterministic CBOR (RFC 8949). Types need no
+// registration but within interfaces. See Append for what it can hold.
+func Tagged[V any]() Codec[V] {
+	return taggedCodec[V]{reflect.TypeFor[V]().Kind() == reflect.Interface}
+}
 
-type taggedCodec[V any] struct{}
+type taggedCodec[V any] struct{ dynamic bool }
 
 func (taggedCodec[V]) ID() byte { return IDTagged }
 
-func (taggedCodec[V]) Append(dst []byte, value V) ([]byte, error) { return Append(dst, value) }
+func (c taggedCodec[V]) Append(dst []byte, value V) ([]byte, error) {
+	if c.dynamic {
+		return appendInterface(dst, value)
+	}
+	return Append(dst, value)
+}
 
 func (taggedCodec[V]) Decode(data []byte) (V, error) { return Decode[V](data) }
 
-// JSON encodes values as encoding/json does, for readers in other languages.
-func JSON[V any]() Codec[V] { return jsonCodec[V]{} }
-
-type jsonCodec[V any] struct{}
-
-func (jsonCodec[V]) ID() byte { return IDJSON }
-
-func (jsonCodec[V]) Append(dst []byte, value V) ([]byte, error) {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return nil, unencodable("JSON", value, err)
-	}
-	return append(dst, data...), nil
-}
-
-func (jsonCodec[V]) Decode(data []byte) (value V, err error) {
-	if err := json.Unmarshal(data, &value); err != nil {
-		return value, undecodable("JSON", err)
-	}
-	return value, nil
-}
+// JSON encodes values as encoding/json does, for readers in other languages. Each value
+// is read again at once, and refused if it is not what it was: JSON knows no integers
+// within interfaces, no text that is not UTF-8, no fields with the tag `json:"-"`.
+func JSON[V any]() Codec[V] { return Of[V](jsonFormat{}) }
 
 // Gob encodes values as encoding/gob does: slow, but it keeps the types behind
-// interface values that were registered with gob.Register.
-func Gob[V any]() Codec[V] { return gobCodec[V]{} }
+// interface values that were registered with gob.Register. Each value is read again at
+// once, and refused if it is not what it was: gob takes an empty list within a struct for
+// a nil one, and a pointer to zero for nil.
+func Gob[V any]() Codec[V] { return Of[V](gobFormat{}) }
 
-type gobCodec[V any] struct{}
-
-func (gobCodec[V]) ID() byte { return IDGob }
-
-func (gobCodec[V]) Append(dst []byte, value V) ([]byte, error) {
-	buf := bytes.NewBuffer(dst)
-	// A pointer, so that gob keeps an interface's dynamic type.
-	if err := gob.NewEncoder(buf).Encode(&value); err != nil {
-		return nil, unencodable("gob", value, err)
+// Of returns the codec of a format for values of one type.
+func Of[V any](f Format) Codec[V] {
+	if f.ID() == IDTagged {
+		return Tagged[V]()
 	}
-	return buf.Bytes(), nil
+	return formatCodec[V]{f}
 }
 
-func (gobCodec[V]) Decode(data []byte) (value V, err error) {
-	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&value); err != nil {
-		return value, undecodable("gob", err)
+type formatCodec[V any] struct{ format Format }
+
+func (c formatCodec[V]) ID() byte { return c.format.ID() }
+
+func (c formatCodec[V]) Append(dst []byte, value V) ([]byte, error) {
+	return c.format.Append(dst, &value)
+}
+
+func (c formatCodec[V]) Decode(data []byte) (V, error) {
+	var v V
+	if err := c.format.Decode(data, &v); err != nil {
+		var zero V
+		return zero, err
 	}
-	return value, nil
-}
-
-// unencodable leaves out the cause's text, which may quote the value.
-func unencodable(form string, value any, cause error) error {
-	return fmt.Errorf("%w: a %T cannot be encoded as %s (%T)", ErrInvalid, value, form, cause)
-}
-
-// undecodable leaves out the cause's text likewise.
-func undecodable(form string, cause error) error {
-	return fmt.Errorf("%w: the value is not valid %s for its type (%T)", ErrUndecodable, form, cause)
+	return v, nil
 }
