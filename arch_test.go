@@ -18,9 +18,10 @@ var arrows = []struct {
 	because string
 }{
 	{"jcache/driver", nil, "a provider's author must need nothing else"},
+	{"jcache/driver/setting", nil, "declarations need nothing"},
 	{"jcache/codec", nil, "what a value looks like in bytes depends on its type only"},
 	{"jcache", []string{"jcache/codec", "jcache/driver"}, "policy stands on the driver and knows no provider"},
-	{"providers/", []string{"jcache", "jcache/driver"}, "a provider knows nothing of sessions, files or other providers"},
+	{"providers/", []string{"jcache", "jcache/driver", "jcache/driver/setting"}, "a provider knows nothing of sessions, files or other providers"},
 	{"providers", []string{"providers/"}, "it is the list of providers to link"},
 	{"providers/peer/internal/topology", nil, "what members agree on is plain data"},
 	{"providers/peer/internal/rules", nil, "it is a list"},
@@ -31,7 +32,7 @@ var arrows = []struct {
 	{"providers/peer/internal/member", []string{"providers/peer/internal/topology", "providers/peer/internal/wire"}, "gossip decides nothing, so it knows nothing of who decides"},
 	{"providers/peer/internal/node", []string{"jcache/driver", "providers/peer/internal/"}, "here the parts meet"},
 	{"httpsession", []string{"jcache"}, "sessions work on any provider because they know none"},
-	{"configfile", []string{"jcache", "jcache/driver", "httpsession"}, "it knows settings and the registry, never a provider"},
+	{"configfile", []string{"jcache", "jcache/driver", "jcache/driver/setting", "httpsession"}, "it knows settings and the registry, never a provider"},
 	{"conformance", []string{"jcache", "jcache/driver"}, "the suite must not favour a provider"},
 	{"conformance/faulty", []string{"jcache/driver"}, "it is a driver that fails on demand"},
 	{"conformance/sessionapp", []string{"httpsession", "configfile", "providers"}, "it is an application"},

@@ -53,11 +53,11 @@ func connect(ctx context.Context, cfg jcache.Config) (driver.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := driver.NewValues(d.Settings, cfg.Settings)
+	config, _, err := d.Configure(cfg.URI, cfg.Settings)
 	if err != nil {
 		return nil, err
 	}
-	return d.Open(ctx, driver.Config{URI: cfg.URI, Values: values})
+	return d.Open(ctx, config)
 }
 
 // missing looks which optional interfaces the provider's caches lack. What it says itself

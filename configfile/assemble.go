@@ -6,6 +6,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // sessionsCache is the name of the sessions' cache, but for prefix and id.
@@ -77,6 +78,7 @@ func (b *binder) cacheManager(m *bound) CacheManager {
 	}
 	if cm.Config.URI != "" && d.URI == "" {
 		b.at(m.child("uri"), "the provider %s has no file of its own; leave it out", d.Name)
+		cm.Config.URI = ""
 	}
 	properties := &node{pos: m.pos, name: propertiesName, parent: m.node}
 	if given := m.inner[properties.name]; len(given) > 0 {
@@ -155,7 +157,7 @@ func (b *binder) session(p pair, managers []CacheManager) Session {
 	s := Session{ID: cmp.Or(sv.String("id"), cv.String("id")), Options: sessionOptions(sv), at: p.at}
 	s.Options.CacheName = cv.String("cacheNamePrefix") + cacheNameOf(s.ID)
 	if _, err := s.Options.WithDefaults(); err != nil {
-		for _, one := range apart(err) {
+		for _, one := range setting.Each(err, jcache.ErrInvalid) {
 			b.at(p.at, "%s", reasonOf(one))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // A binder turns the tree into values, by the definitions of the elements.
@@ -76,17 +77,24 @@ func (b *binder) bindInner(c *node, in *element, outer *bound, earlier *node) {
 // bindWord puts the value of a scalar into given.
 func (b *binder) bindWord(c *node, w word, given map[string]any, earlier *node) {
 	if w.Kind == driver.KindList && c.listed && (earlier == nil || earlier.listed) {
-		if v, ok := b.value(c, w); ok {
-			list, _ := given[w.Name].([]string)
+		v, ok := b.value(c, w)
+		if list, read := given[w.Name].([]string); ok && (read || given[w.Name] == nil) {
 			given[w.Name] = append(list, v.([]string)...)
+		} else {
+			given[w.Name] = setting.Unread{}
 		}
 		return
 	}
 	if !b.alone(c, earlier) {
+		if earlier == nil {
+			given[w.Name] = setting.Unread{}
+		}
 		return
 	}
 	if v, ok := b.value(c, w); ok {
 		given[w.Name] = v
+	} else {
+		given[w.Name] = setting.Unread{}
 	}
 }
 

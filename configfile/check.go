@@ -1,22 +1,23 @@
 package configfile
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// Check asks the providers about their part of the configuration. It reads the files that
-// the configuration names, such as uri, and opens no connection. Notices are what an
-// operator should know although nothing is wrong. The error is Errors.
+// Check finds everything that Open would refuse without a connection, and reports all of it
+// together. It reads the files that the configuration names, such as uri, and opens no
+// connection. Notices are what an operator should know although nothing is wrong. The error
+// is Errors.
 func (c *Config) Check() (notices []string, err error) {
 	var problems Errors
 	for _, m := range c.CacheManagers {
 		found, err := m.check()
-		if err != nil {
-			problems = append(problems, blame(c.file, m.at, m.Config.URI, err)...)
-		}
+		problems = append(problems, blame(c.file, m.at, m.Config.URI, err)...)
 		for _, notice := range found {
 			if m.ID != "" {
 				notice = fmt.Sprintf("%s %s: %s", managerElement.name, m.ID, notice)
@@ -27,9 +28,7 @@ func (c *Config) Check() (notices []string, err error) {
 	cookies := make(map[string]string)
 	for _, s := range c.Sessions {
 		o, err := s.Options.WithDefaults()
-		if err != nil {
-			problems = append(problems, blame(c.file, s.at, "", err)...)
-		}
+		problems = append(problems, blame(c.file, s.at, "", err)...)
 		if other, ok := cookies[o.Cookie.Name]; ok {
 			notices = append(notices, fmt.Sprintf("%ss %s and %s have cookies of one name; where both serve one site, "+
 				"each takes the other's cookie away", sessionElement.name, other, s.ID))
@@ -37,25 +36,64 @@ func (c *Config) Check() (notices []string, err error) {
 		cookies[o.Cookie.Name] = s.ID
 	}
 	if problems != nil {
+		problems.sort(c.file)
 		return nil, problems
 	}
 	return notices, nil
 }
 
 func (m *CacheManager) check() (notices []string, err error) {
-	d, values, err := m.provider()
-	if err != nil || d.Check == nil {
-		return nil, err
-	}
-	return d.Check(driver.Config{URI: m.Config.URI, Values: values})
-}
-
-// provider returns the provider and its settings, complete.
-func (m *CacheManager) provider() (driver.Definition, driver.Values, error) {
 	d, err := jcache.Definition(m.Config.Provider)
 	if err != nil {
-		return d, driver.Values{}, err
+		return nil, err
 	}
-	values, err := driver.NewValues(d.Settings, m.Config.Settings)
-	return d, values, err
+	_, notices, err = d.Configure(m.Config.URI, m.Config.Settings)
+	return notices, err
+}
+
+// provider returns the provider and its configuration, complete.
+func (m *CacheManager) provider() (driver.Definition, driver.Config, error) {
+	d, err := jcache.Definition(m.Config.Provider)
+	if err != nil {
+		return d, driver.Config{}, err
+	}
+	cfg, _, err := d.Configure(m.Config.URI, m.Config.Settings)
+	return d, cfg, err
+}
+
+// checkRest adds what the providers find to the problems of a document, but nothing about what
+// has been reported: a value that could not be read says nothing more.
+func (b *binder) checkRest(cfg *Config) {
+	for _, m := range cfg.CacheManagers {
+		if _, err := jcache.Definition(m.Config.Provider); err != nil {
+			continue
+		}
+		_, err := m.check()
+		for _, e := range blame(b.file, m.at, m.Config.URI, err) {
+			unread := m.Config.URI == "" && m.at.child("uri") != m.at && e.Path == m.at.path() // may be due to the uri
+			if !unread && !b.reported(e) {
+				b.others = append(b.others, e)
+			}
+		}
+	}
+}
+
+// reported reports whether there is a problem at the same place, or the same one.
+func (b *binder) reported(e *Error) bool {
+	return e.File == b.file && slices.ContainsFunc(b.problems, func(p problem) bool {
+		return p.line == e.Line && p.column == e.Column || p.reason == e.Reason
+	})
+}
+
+// sort orders problems by their places, those of the document before those of other files.
+func (e Errors) sort(document string) {
+	slices.SortStableFunc(e, func(a, b *Error) int {
+		if (a.File == document) != (b.File == document) {
+			if a.File == document {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 }

@@ -101,7 +101,9 @@ type Session struct {
 }
 
 // Load reads a file. Its extension, .xml, .yaml or .yml, says which syntax it has;
-// otherwise its first character does. Nothing is opened, and no other file is read.
+// otherwise its first character does. No connection is opened. If there are problems, the
+// files that the document names are read too, so that all problems are reported together; if there
+// are none, Config.Check reads them.
 //
 // The error is an *Error if the file cannot be read, and Errors if its content is wrong.
 func Load(path string) (*Config, error) {
@@ -122,9 +124,11 @@ func Load(path string) (*Config, error) {
 func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
 	b := &binder{report: &report{file: name}, getenv: getenv}
 	if root := b.parse(data); root != nil {
-		if cfg := b.config(root); b.err() == nil {
+		cfg := b.config(root)
+		if b.err() == nil {
 			return cfg, nil
 		}
+		b.checkRest(cfg)
 	}
 	return nil, b.err()
 }

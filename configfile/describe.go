@@ -4,16 +4,19 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // Describe writes what the configuration means as a YAML document that means the same. The
-// defaults stand there too, each behind a #, with Open Liberty's where that is less safe;
+// defaults stand there too, each behind a #, with Open Liberty's where that is less safe, and
+// what a provider's own file says, with its place;
 // at the end are the notices of Check. Secrets are shown as ***. If Check finds problems,
 // they are returned and nothing is written.
 func (c *Config) Describe(w io.Writer) error {
@@ -87,11 +90,27 @@ func (m *CacheManager) describe() (lines, error) {
 	if m.Config.URI != "" {
 		l.add("uri: %s", yamlString(m.Config.URI))
 	}
-	d, values, err := m.provider()
+	d, cfg, err := m.provider()
 	if err != nil {
 		return nil, err
 	}
-	l.element(propertiesName, []lines{describeSettings(d.Settings, values, "#")})
+	found := make(map[string]setting.Resolved)
+	var rest lines
+	if d.Resolve != nil {
+		all, err := d.Resolve(cfg)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range all {
+			if declared(d.Settings, r.Name) {
+				found[r.Name] = r
+			} else {
+				rest.add("# %s: %s # %s", r.Name, yamlText(setting.Setting{}, r.Value), r.From)
+			}
+		}
+	}
+	block := describer{found}.settings(d.Settings, cfg.Values, "", "#")
+	l.element(propertiesName, []lines{append(block, rest...)})
 	var caches []lines
 	for _, c := range m.Config.Caches {
 		caches = append(caches, describeCache(c))
@@ -100,8 +119,11 @@ func (m *CacheManager) describe() (lines, error) {
 	return l, nil
 }
 
-// describeSettings lists a provider's settings, with mark before the defaults.
-func describeSettings(settings []driver.Setting, values driver.Values, mark string) lines {
+// A describer knows what comes neither from the document nor from the defaults.
+type describer struct{ found map[string]setting.Resolved }
+
+// settings lists a provider's settings, with mark before what the document does not say.
+func (d describer) settings(settings []driver.Setting, values driver.Values, above, mark string) lines {
 	var l lines
 	for _, s := range settings {
 		before := mark
@@ -109,11 +131,14 @@ func describeSettings(settings []driver.Setting, values driver.Values, mark stri
 			before = ""
 		}
 		if s.Kind != driver.KindGroup {
-			value := valueOf(s, values)
-			if s.Secret && values.Given(s.Name) {
+			value, remark := valueOf(s, values), ""
+			if r, ok := d.found[above+s.Name]; ok && !values.Given(s.Name) {
+				value, remark = r.Value, r.From
+			}
+			if s.Secret && (values.Given(s.Name) || remark != "") {
 				value = "***"
 			}
-			l.scalar(before, s, value, "")
+			l.scalar(before, s, value, remark)
 			continue
 		}
 		inner := mark
@@ -121,12 +146,20 @@ func describeSettings(settings []driver.Setting, values driver.Values, mark stri
 			inner = "" // the mark is before the whole group
 		}
 		var block lines
-		block.element(s.Name, []lines{describeSettings(s.Group, values.Group(s.Name), inner)})
+		block.element(s.Name, []lines{d.settings(s.Group, values.Group(s.Name), above+s.Name+".", inner)})
 		for _, line := range block {
 			l.add("%s%s", before, line)
 		}
 	}
 	return l
+}
+
+// declared reports whether there is a setting of that path.
+func declared(settings []driver.Setting, path string) bool {
+	name, inner, nested := strings.Cut(path, ".")
+	return slices.ContainsFunc(settings, func(s driver.Setting) bool {
+		return s.Name == name && (!nested || declared(s.Group, inner))
+	})
 }
 
 // valueOf returns the value of a setting that is not a group.

@@ -143,5 +143,5 @@ func definitions() []driver.Definition {
 
 // propertiesOf defines what a provider's properties hold.
 func propertiesOf(d driver.Definition) *element {
-	return settingsElement(propertiesName, "Settings of the provider "+d.Name+".", d.Settings)
+	return settingsElement(propertiesName, "Settings of the provider "+d.Name+".", d.Settings, d.Rules)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // An element defines what may stand in a group of the document. The binder and the
@@ -14,6 +15,8 @@ type element struct {
 	// words are the scalars, and inner the elements.
 	words []word
 	inner []*element
+	// rules relate the words and the elements that hold words to each other.
+	rules []setting.Rule
 	// fixed are scalars of Open Liberty that are accepted with the one value that says
 	// what happens anyway.
 	fixed []fixed
@@ -49,11 +52,11 @@ type fixed struct {
 func (f fixed) doc() string { return "Only " + f.only + " is possible: " + f.why + "." }
 
 // settingsElement defines an element of a provider's settings.
-func settingsElement(name, doc string, settings []driver.Setting) *element {
-	e := &element{name: name, doc: doc}
+func settingsElement(name, doc string, settings []driver.Setting, rules []setting.Rule) *element {
+	e := &element{name: name, doc: doc, rules: rules}
 	for _, s := range settings {
 		if s.Kind == driver.KindGroup {
-			e.inner = append(e.inner, settingsElement(s.Name, s.Doc, s.Group))
+			e.inner = append(e.inner, settingsElement(s.Name, s.Doc, s.Group, s.Rules))
 		} else {
 			e.words = append(e.words, word{Setting: s})
 		}

@@ -1,13 +1,12 @@
 package configfile
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // An Error is one problem with a configuration. It never shows a secret.
@@ -73,7 +72,8 @@ type report struct {
 	file     string
 	nodes    int // of the document
 	problems []problem
-	more     int // problems beyond maxProblems
+	others   Errors // problems that the providers found
+	more     int    // problems beyond maxProblems
 }
 
 type problem struct {
@@ -110,9 +110,8 @@ func (r *report) err() error {
 	for _, p := range r.problems {
 		errs = append(errs, &Error{File: r.file, Line: p.line, Column: p.column, Path: p.node.path(), Reason: p.reason})
 	}
-	slices.SortStableFunc(errs, func(a, b *Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
+	errs = append(errs, r.others...)
+	errs.sort(r.file)
 	if r.more > 0 {
 		errs = append(errs, &Error{File: r.file, Reason: fmt.Sprintf("%d more problems are not shown", r.more)})
 	}
@@ -120,18 +119,22 @@ func (r *report) err() error {
 }
 
 // blame returns the errors of another package as problems of what stands at n, or of the
-// uri or property in it that they begin with.
+// uri or property in it that they begin with, or of the provider's own file.
 func blame(file string, n *node, uri string, err error) Errors {
 	var errs Errors
-	for _, one := range apart(err) {
+	for _, one := range setting.Each(err, jcache.ErrInvalid) {
+		var p *setting.Problem
+		if errors.As(one, &p) && p.File != "" {
+			errs = append(errs, &Error{File: p.File, Line: p.Line, Column: p.Column, Path: p.Path, Reason: p.Reason, cause: one})
+			continue
+		}
 		at, reason := n, reasonOf(one)
 		if name, rest, ok := strings.Cut(reason, ": "); ok && n.setting(name) != n {
 			at, reason = n.setting(name), rest
-		} else if uri != "" && strings.HasPrefix(reason, uri+":") {
-			at = n.child("uri")
+		} else if uri != "" && strings.HasPrefix(reason, uri+":") || strings.HasPrefix(reason, "uri: ") {
+			at, reason = n.child("uri"), strings.TrimPrefix(reason, "uri: ")
 		}
-		e := &Error{File: file, Line: at.place().line, Column: at.place().column, Path: at.path(), Reason: reason, cause: one}
-		errs = append(errs, e)
+		errs = append(errs, &Error{File: file, Line: at.place().line, Column: at.place().column, Path: at.path(), Reason: reason, cause: one})
 	}
 	return errs
 }
@@ -140,25 +143,4 @@ func blame(file string, n *node, uri string, err error) Errors {
 func reasonOf(err error) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "httpsession: "), "http: ")
 	return strings.ReplaceAll(text, "\n", "; ")
-}
-
-// apart takes joined errors apart, and those that say in front of them that what follows
-// makes no sense, which goes without saying.
-func apart(err error) []error {
-	var parts []error
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		parts = many.Unwrap()
-	}
-	switch {
-	case len(parts) > 0 && err.Error() == errors.Join(parts...).Error():
-	case len(parts) == 2 && err.Error() == jcache.ErrInvalid.Error()+": "+parts[1].Error():
-		parts = parts[1:]
-	default:
-		return []error{err}
-	}
-	var all []error
-	for _, one := range parts {
-		all = append(all, apart(one)...)
-	}
-	return all
 }

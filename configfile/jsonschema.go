@@ -2,9 +2,11 @@ package configfile
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // A schema is an object of JSON Schema.
@@ -25,7 +27,7 @@ func JSONSchema() ([]byte, error) {
 	for _, d := range definitions() {
 		properties := elementSchema(propertiesOf(d), defs)
 		then := schema{"properties": schema{propertiesName: properties}}
-		if properties["required"] != nil {
+		if properties["type"] == "object" { // and not null as well
 			then["required"] = []string{propertiesName}
 		}
 		choices = append(choices, schema{
@@ -74,7 +76,58 @@ func elementSchema(e *element, defs schema) schema {
 	if required != nil {
 		s["type"], s["required"] = "object", required
 	}
+	var all []schema
+	for _, r := range e.rules {
+		all = append(all, ruleSchema(r))
+		if r.Kind == setting.RuleAtLeastOne {
+			s["type"] = "object"
+		}
+	}
+	if all != nil {
+		s["allOf"] = all
+	}
 	return s
+}
+
+// ruleSchema says what a rule does. A variable may stand for nothing, so that what is wrong may
+// be right after all; the schema takes it for something.
+func ruleSchema(r setting.Rule) schema {
+	var given, absent []schema
+	for _, name := range r.Names {
+		given = append(given, givenSchema(name))
+		absent = append(absent, schema{"not": givenSchema(name)})
+	}
+	when := schema{"properties": schema{r.Other: schema{"const": r.Value}}, "required": []string{r.Other}}
+	switch r.Kind {
+	case setting.RuleTogether:
+		return schema{"anyOf": []schema{{"allOf": given}, {"allOf": absent}}}
+	case setting.RuleRequires:
+		return schema{"anyOf": []schema{absent[0], given[1]}}
+	case setting.RuleAtMostOne:
+		var pairs []schema
+		for i := range given {
+			for j := range i {
+				pairs = append(pairs, schema{"not": schema{"allOf": []schema{given[i], given[j]}}})
+			}
+		}
+		return schema{"allOf": pairs}
+	case setting.RuleAtLeastOne:
+		return schema{"anyOf": given}
+	case setting.RuleOnlyWith:
+		return schema{"anyOf": []schema{absent[0], when, {"properties": schema{r.Other: variableSchema}, "required": []string{r.Other}}}}
+	default: // setting.RuleRequiredWith
+		return schema{"if": when, "then": given[0]}
+	}
+}
+
+// givenSchema accepts an object in which a setting is more than nothing.
+func givenSchema(path string) schema {
+	name, inner, nested := strings.Cut(path, ".")
+	is := schema{"not": schema{"enum": []any{nil, "", false, "false", 0, "0", []any{}}}}
+	if nested {
+		is = givenSchema(inner)
+	}
+	return schema{"type": "object", "required": []string{name}, "properties": schema{name: is}}
 }
 
 // settingSchema describes a scalar, or a list.

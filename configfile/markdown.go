@@ -38,6 +38,9 @@ func Markdown() []byte {
 		}
 		b.WriteString("\n\n")
 		propertiesOf(d).table(&b, "")
+		if rules := rulesOf(propertiesOf(d), ""); rules != nil {
+			b.WriteString("\n* " + strings.Join(rules, ".\n* ") + ".\n")
+		}
 		b.WriteString("\n")
 	}
 	return bytes.TrimRight(b.Bytes(), "\n")
@@ -70,6 +73,21 @@ func (e *element) table(b *bytes.Buffer, group string) {
 			in.table(b, group+in.name+".")
 		}
 	}
+}
+
+// rulesOf returns the rules of an element and of the groups in it as sentences without their end.
+func rulesOf(e *element, group string) (rules []string) {
+	for _, r := range e.rules {
+		r.Names = slices.Clone(r.Names)
+		for i := range r.Names {
+			r.Names[i] = group + r.Names[i]
+		}
+		rules = append(rules, r.String())
+	}
+	for _, in := range e.inner {
+		rules = append(rules, rulesOf(in, group+in.name+".")...)
+	}
+	return rules
 }
 
 // zeroText is how a table shows the default of a setting that declares none.

@@ -43,9 +43,37 @@ func TestJSONSchema(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, text := range []string{"cacheManager: {provider: odd, properties: {size: 1 PB}}", "cacheManager: {provider: odd, properties: {list: [[]]}}"} {
+	for _, text := range []string{
+		"cacheManager: {provider: memcached, properties: {servers: a, user: app}}",
+		"cacheManager: {provider: memcached, properties: {servers: a, tls: {keyFile: k}}}",
+		"cacheManager: {provider: hazelcast, properties: {servers: a, password: p}}",
+		"cacheManager: {provider: peer}",
+		"cacheManager: {provider: peer, properties: {secret: sixteen characters, plaintext: true}}",
+		"cacheManager: {provider: peer, properties: {secret: sixteen characters, nearBytes: 1MiB}}",
+		"cacheManager: {provider: peer, properties: {secret: sixteen characters, mode: client}}",
+		"cacheManager: {provider: odd, properties: {size: 1 PB}}", "cacheManager: {provider: odd, properties: {list: [[]]}}"} {
 		if err := v.document([]byte(text)); !errors.Is(err, errInvalid) {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// What the rules of a provider's settings allow, the schema allows.
+func TestJSONSchemaKnowsRules(t *testing.T) {
+	data, err := configfile.JSONSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema any
+	if err := json.Unmarshal(data, &schema); err != nil {
+		t.Fatal(err)
+	}
+	for _, properties := range []string{
+		"{secret: sixteen characters, plaintext: false}", "{secret: sixteen characters, mode: client, join: 'a:1', nearBytes: 1MiB}",
+		"{secret: '${SECRET}', mode: '${MODE}', nearBytes: 1MiB}", "{plaintext: true, nearBytes: 0}", "{tls: {caFile: a, certFile: b, keyFile: c}}",
+	} {
+		if err := (validator{schema}).document([]byte("cacheManager: {provider: peer, properties: " + properties + "}")); err != nil {
+			t.Errorf("%s: %v", properties, err)
 		}
 	}
 }
@@ -183,6 +211,8 @@ func (v validator) keyword(schema map[string]any, keyword string, arg, value any
 				return err
 			}
 		}
+	case "not":
+		ok = v.check(arg, value) != nil
 	case "if":
 		if v.check(arg, value) == nil {
 			return v.check(schema["then"], value)

@@ -42,9 +42,12 @@ type openSession struct {
 }
 
 // Open connects every cache manager and opens the sessions' caches: all of them, or none
-// and an error. ctx bounds Open only. If a provider cannot be reached, the error matches
-// jcache.ErrUnavailable.
+// and an error. ctx bounds Open only. What Check refuses, it refuses with the same error. If a
+// provider cannot be reached, the error matches jcache.ErrUnavailable.
 func (c *Config) Open(ctx context.Context) (*System, error) {
+	if _, err := c.Check(); err != nil {
+		return nil, err
+	}
 	s := &System{}
 	if err := s.open(ctx, c); err != nil {
 		_ = s.Close(context.WithoutCancel(ctx)) // err says what is wrong

@@ -2,7 +2,9 @@ package configfile
 
 import (
 	"encoding/xml"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -97,7 +99,7 @@ func orVariable(name string, r xsdRestriction) xsdType {
 
 func xsdElement(e *element) xsdItem {
 	if e.byProvider {
-		e = settingsElement(e.name, e.doc, allSettings())
+		e = settingsElement(e.name, e.doc+allRules(), allSettings(), nil)
 	}
 	complexType := &xsdComplex{}
 	var elements []xsdItem
@@ -132,6 +134,17 @@ func xsdScalar(s driver.Setting) xsdItem {
 		item.Type = "xs:string"
 	}
 	return item
+}
+
+// allRules says what the language cannot: how the settings of each provider are related.
+func allRules() string {
+	var text strings.Builder
+	for _, d := range definitions() {
+		for _, rule := range rulesOf(propertiesOf(d), "") {
+			fmt.Fprintf(&text, " %s: %s.", d.Name, rule)
+		}
+	}
+	return text.String()
 }
 
 // allSettings returns the settings of all providers, as if they belonged to one.

@@ -86,14 +86,11 @@ func Open(ctx context.Context, cfg Config) (*CacheManager, error) {
 		return nil, &Error{Op: "open", Err: err}
 	}
 	fail := func(err error) error { return &Error{Op: "open", Provider: d.Name, Err: err} }
-	values, err := driver.NewValues(d.Settings, cfg.Settings)
+	config, _, err := d.Configure(cfg.URI, cfg.Settings)
 	if err != nil {
 		return nil, fail(fmt.Errorf("%w: %w", ErrInvalid, err))
 	}
-	if cfg.URI != "" && d.URI == "" {
-		return nil, fail(fmt.Errorf("%w: the provider takes no uri", ErrInvalid))
-	}
-	p, err := d.Open(ctx, driver.Config{URI: cfg.URI, Values: values})
+	p, err := d.Open(ctx, config)
 	if err != nil {
 		return nil, fail(err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/keepsake-cache/keepsake/configfile"
 	"github.com/keepsake-cache/keepsake/jcache"
-	"github.com/keepsake-cache/keepsake/jcache/driver"
 	_ "github.com/keepsake-cache/keepsake/providers"
 	"github.com/keepsake-cache/keepsake/providers/peer"
 )
@@ -70,11 +69,11 @@ func openManager(ctx context.Context, cfg jcache.Config, watch *clock) (*jcache.
 	if err != nil {
 		return nil, err
 	}
-	values, err := driver.NewValues(d.Settings, cfg.Settings)
+	config, _, err := d.Configure(cfg.URI, cfg.Settings)
 	if err != nil {
 		return nil, err
 	}
-	opts, err := peer.OptionsOf(values)
+	opts, err := peer.OptionsOf(config.Values)
 	if err != nil {
 		return nil, err
 	}

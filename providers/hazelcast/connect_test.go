@@ -94,14 +94,14 @@ func TestConnectTimeoutBoundsOpen(t *testing.T) {
 func TestInvalidOptions(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string]hazelcast.Options{
-		"servers or uri is required":  {},
-		"must not be negative":        {Servers: []string{"a"}, RequestTimeout: -1},
-		"password: there is no user":  {Servers: []string{"a"}, Password: "secret"},
-		`"a:b" is not an address`:     {Servers: []string{"a:b"}},
-		`":5701" is not an address`:   {Servers: []string{":5701"}},
-		`"a:70000" is not an address`: {Servers: []string{"a:70000"}},
-		`"::1" is not an address`:     {Servers: []string{"::1"}},
-		"absent.xml cannot be read":   {ClientFile: "absent.xml"},
+		"servers: is required, or a uri": {},
+		"is less than 1ms":               {Servers: []string{"a"}, RequestTimeout: -1},
+		"password: password needs user":  {Servers: []string{"a"}, Password: "secret"},
+		`"a:b" is not an address`:        {Servers: []string{"a:b"}},
+		`":5701" is not an address`:      {Servers: []string{":5701"}},
+		`"a:70000" is not an address`:    {Servers: []string{"a:70000"}},
+		`"::1" is not an address`:        {Servers: []string{"::1"}},
+		"absent.xml cannot be read":      {ClientFile: "absent.xml"},
 	} {
 		_, err := hazelcast.Open(context.Background(), opts)
 		if !errors.Is(err, jcache.ErrInvalid) || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "secret") {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	_ "embed" // for MemberConfig
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // MemberConfig is the member configuration that this provider recommends, a
@@ -42,7 +44,7 @@ type Options struct {
 	// five seconds.
 	RequestTimeout time.Duration
 	// ConnectTimeout bounds Open where its context has no deadline. Zero: ten
-	// seconds.
+	// seconds. Minus a second: it has no bound.
 	ConnectTimeout time.Duration
 	// MaxRecordBytes is the largest record that is stored. Zero: 4 MiB. The Go
 	// client puts a reply together in a time that is quadratic in its size, and the
@@ -72,27 +74,64 @@ func Open(ctx context.Context, opts Options) (*jcache.CacheManager, error) {
 	return jcache.NewManager(p, jcache.ManagerOptions{Provider: "hazelcast"})
 }
 
+var settings = []setting.Setting{
+	setting.Into(setting.Setting{Name: "servers", Check: checkServers,
+		Doc: "Addresses of members, host:port, to begin with; without a port 5701 to 5703 are tried. Required without a uri."},
+		func(o *Options) *[]string { return &o.Servers }),
+	setting.Into(setting.Setting{Name: "clusterName", Doc: "Name of the cluster, the same as the members'; dev if neither it nor the file says otherwise."},
+		func(o *Options) *string { return &o.ClusterName }),
+	setting.Into(setting.Setting{Name: "mapPrefix", Default: defaultMapPrefix, Doc: "What is put before a cache's name to make the name of its map."},
+		func(o *Options) *string { return &o.MapPrefix }),
+	setting.Into(setting.Setting{Name: "user", Doc: "Name of the client's identity, if the members ask for one."},
+		func(o *Options) *string { return &o.User }),
+	setting.Into(setting.Setting{Name: "password", Secret: true, Doc: "Password of user."},
+		func(o *Options) *string { return &o.Password }),
+	setting.TLSGroup(),
+	setting.Into(setting.Setting{Name: "requestTimeout", Default: "5s", Min: int64(time.Millisecond), Doc: "Bound on an operation whose caller gave none."},
+		func(o *Options) *time.Duration { return &o.RequestTimeout }),
+	setting.Into(setting.Setting{Name: "connectTimeout", Default: "10s", Min: forever,
+		Check: notZero, Doc: "Bound on connecting, if whoever opens gave none; -1: none, opening waits for the cluster."},
+		func(o *Options) *time.Duration { return &o.ConnectTimeout }),
+	setting.Into(setting.Setting{Name: "maxRecordBytes", Kind: setting.KindSize, Default: "4MiB", Min: 1 << 10, Max: 1 << 30,
+		Doc: "Largest record that is stored; much larger ones hold up the other calls of the client."},
+		func(o *Options) *int { return &o.MaxRecordBytes }),
+}
+
+var rules = []setting.Rule{setting.Requires("password", "user")}
+
+// forever is how -1 is read.
+const forever = -int64(time.Second)
+
+func notZero(value any) error {
+	if d := value.(time.Duration); d <= 0 && int64(d) != forever {
+		return errors.New("must be positive, or -1 for no bound")
+	}
+	return nil
+}
+
 func init() {
 	jcache.Register(driver.Definition{
-		Name: "hazelcast",
-		Doc:  "Keeps caches in the maps of a Hazelcast cluster, 4 or 5.",
-		URI:  "a Java client's hazelcast-client.xml or .yaml",
-		Settings: []driver.Setting{
-			{Name: "servers", Kind: driver.KindList,
-				Doc: "Addresses of members, host:port, to begin with; without a port 5701 to 5703 are tried. Required without a uri."},
-			{Name: "clusterName", Doc: "Name of the cluster, the same as the members'; dev if neither it nor the file says otherwise."},
-			{Name: "mapPrefix", Default: defaultMapPrefix, Doc: "What is put before a cache's name to make the name of its map."},
-			{Name: "user", Doc: "Name of the client's identity, if the members ask for one."},
-			{Name: "password", Secret: true, Doc: "Password of user."},
-			driver.TLSSetting(),
-			{Name: "requestTimeout", Kind: driver.KindDuration, Default: "5s", Min: int64(100 * time.Millisecond),
-				Doc: "Bound on an operation whose caller gave none."},
-			{Name: "connectTimeout", Kind: driver.KindDuration, Default: "10s", Min: int64(100 * time.Millisecond),
-				Doc: "Bound on connecting, if whoever opens gave none."},
-			{Name: "maxRecordBytes", Kind: driver.KindSize, Default: "4MiB", Min: 1 << 10, Max: 1 << 30,
-				Doc: "Largest record that is stored; much larger ones hold up the other calls of the client."},
+		Name:     "hazelcast",
+		Doc:      "Keeps caches in the maps of a Hazelcast cluster, 4 or 5.",
+		URI:      "a Java client's hazelcast-client.xml or .yaml, or a member's hazelcast.xml or .yaml",
+		Settings: settings,
+		Rules:    rules,
+		Check: func(cfg driver.Config) (notices []string, err error) {
+			opts, err := optionsOf(cfg)
+			plan, invalid := opts.planOf(cfg.Values)
+			return plan.notices, errors.Join(err, invalid)
 		},
-		Check: check,
+		Resolve: func(cfg driver.Config) ([]setting.Resolved, error) {
+			opts, err := optionsOf(cfg)
+			if err != nil || opts.ClientFile == "" {
+				return nil, err
+			}
+			file, err := opts.file()
+			if err != nil {
+				return nil, err
+			}
+			return file.Found, nil
+		},
 		Open: func(ctx context.Context, cfg driver.Config) (driver.Provider, error) {
 			opts, err := optionsOf(cfg)
 			if err != nil {
@@ -103,40 +142,14 @@ func init() {
 	})
 }
 
-// optionsOf reads the settings; those that were not given stay zero, so that the
-// file behind uri can speak.
-func optionsOf(cfg driver.Config) (Options, error) {
-	v := cfg.Values
-	config, err := driver.TLSConfig(v.Group("tls"))
-	if err != nil {
-		return Options{}, err
+// optionsOf reads the settings; what the file behind uri may say stays zero if it was not
+// given.
+func optionsOf(cfg driver.Config) (opts Options, err error) {
+	setting.Fill(settings, cfg.Values, &opts)
+	opts.ClientFile = cfg.URI
+	if !cfg.Values.Given("connectTimeout") {
+		opts.ConnectTimeout = 0
 	}
-	opts := Options{
-		ClientFile:  cfg.URI,
-		Servers:     v.List("servers"),
-		ClusterName: v.String("clusterName"),
-		MapPrefix:   v.String("mapPrefix"),
-		User:        v.String("user"),
-		Password:    v.String("password"),
-		TLS:         config,
-
-		MaxRecordBytes: int(v.Int("maxRecordBytes")),
-	}
-	if v.Given("requestTimeout") {
-		opts.RequestTimeout = v.Duration("requestTimeout")
-	}
-	if v.Given("connectTimeout") {
-		opts.ConnectTimeout = v.Duration("connectTimeout")
-	}
-	return opts, nil
-}
-
-// check implements driver.Definition.Check.
-func check(cfg driver.Config) (notices []string, err error) {
-	opts, err := optionsOf(cfg)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := opts.plan()
-	return plan.notices, err
+	opts.TLS, err = setting.TLSConfig(cfg.Values.Group("tls"))
+	return opts, err
 }

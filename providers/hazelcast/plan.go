@@ -3,18 +3,16 @@ package hazelcast
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"slices"
-	"strconv"
 	"time"
 
 	hz "github.com/hazelcast/hazelcast-go-client"
 	hzcluster "github.com/hazelcast/hazelcast-go-client/cluster"
 	hztypes "github.com/hazelcast/hazelcast-go-client/types"
 
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 	"github.com/keepsake-cache/keepsake/providers/hazelcast/clientfile"
 )
 
@@ -46,31 +44,33 @@ const (
 	retryJitter           = 0.2
 )
 
+// file reads the client's file, or returns an empty one if there is none.
+func (o Options) file() (*clientfile.File, error) {
+	if o.ClientFile == "" {
+		return &clientfile.File{}, nil
+	}
+	return clientfile.Read(o.ClientFile, clientfile.Overrides{
+		ClusterName:    o.ClusterName != "",
+		Servers:        len(o.Servers) > 0,
+		Credentials:    o.User != "",
+		TLS:            o.TLS != nil,
+		ConnectTimeout: o.ConnectTimeout != 0,
+	})
+}
+
 // plan reads the client's file, if there is one, and completes the options with it and
-// with the defaults.
-func (o Options) plan() (plan, error) {
-	if o.RequestTimeout < 0 || o.ConnectTimeout < 0 {
-		return plan{}, errors.New("requestTimeout and connectTimeout must not be negative")
+// with the defaults. The error joins all problems.
+func (o Options) plan() (plan, error) { return o.planOf(setting.Of(settings, &o)) }
+
+// planOf is plan for options that are these values.
+func (o Options) planOf(v setting.Values) (plan, error) {
+	errs := []error{setting.Validate(settings, rules, v)}
+	if len(o.Servers) == 0 && o.ClientFile == "" {
+		errs = append(errs, setting.Problemf("servers", "is required, or a uri: who is to be connected to?"))
 	}
-	if o.MaxRecordBytes < 0 {
-		return plan{}, errors.New("maxRecordBytes must not be negative")
-	}
-	if o.Password != "" && o.User == "" {
-		return plan{}, errors.New("password: there is no user that it belongs to")
-	}
-	file := &clientfile.File{}
-	if o.ClientFile != "" {
-		var err error
-		file, err = clientfile.Read(o.ClientFile, clientfile.Overrides{
-			ClusterName:    o.ClusterName != "",
-			Servers:        len(o.Servers) > 0,
-			Credentials:    o.User != "",
-			TLS:            o.TLS != nil,
-			ConnectTimeout: o.ConnectTimeout != 0,
-		})
-		if err != nil {
-			return plan{}, err
-		}
+	file, err := o.file()
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return plan{}, err
 	}
 	p := plan{
 		servers:        o.Servers,
@@ -89,33 +89,27 @@ func (o Options) plan() (plan, error) {
 		p.servers = file.Addresses
 	}
 	if len(p.servers) == 0 {
-		if o.ClientFile == "" {
-			return plan{}, errors.New("servers or uri is required: who is to be connected to?")
-		}
 		p.servers = []string{"127.0.0.1"}
 		p.notices = append(p.notices, o.ClientFile+": names no cluster-members; 127.0.0.1 is tried, as Java clients do")
-	}
-	if err := checkAddresses(p.servers); err != nil {
-		return plan{}, err
 	}
 	p.client = clientConfig(o, file, p)
 	return p, nil
 }
 
-func checkAddresses(servers []string) error {
-	for _, addr := range servers {
-		host, port, err := net.SplitHostPort(addr)
-		if err != nil { // no port
-			if _, _, err := net.SplitHostPort(addr + ":5701"); err != nil {
-				return fmt.Errorf("servers: %q is not an address such as host:5701", addr)
-			}
-			continue
-		}
-		if n, err := strconv.Atoi(port); host == "" || err != nil || n < 1 || n > 65535 {
-			return fmt.Errorf("servers: %q is not an address such as host:5701", addr)
-		}
+func checkServers(value any) error {
+	var errs []error
+	for _, addr := range value.([]string) {
+		errs = append(errs, clientfile.CheckAddress(addr))
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// replaceTimeout bounds one attempt to start another client.
+func (p plan) replaceTimeout() time.Duration {
+	if p.connectTimeout < 0 {
+		return defaultConnectTimeout
+	}
+	return p.connectTimeout
 }
 
 // clientConfig is the configuration of the Hazelcast client.

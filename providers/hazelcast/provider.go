@@ -51,7 +51,7 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	for _, notice := range plan.notices {
 		p.log.Info("hazelcast: " + notice)
 	}
-	if _, ok := ctx.Deadline(); !ok {
+	if _, ok := ctx.Deadline(); !ok && plan.connectTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, plan.connectTimeout)
 		defer cancel()

@@ -13,7 +13,7 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// start starts a client before the context ends, which must have a deadline.
+// start starts a client before the context ends.
 func (p *Provider) start(ctx context.Context) (*hz.Client, error) {
 	lines := &clientLog{log: p.log, lostEvents: p.signalGap}
 	cfg := p.plan.client
@@ -168,7 +168,7 @@ func (p *Provider) somebodyListens() bool {
 
 // replace puts another client in the place of one that is stuck.
 func (p *Provider) replace() {
-	ctx, cancel := context.WithTimeout(p.life, p.plan.connectTimeout)
+	ctx, cancel := context.WithTimeout(p.life, p.plan.replaceTimeout())
 	defer cancel()
 	client, err := p.start(ctx)
 	if err != nil {

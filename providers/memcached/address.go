@@ -34,25 +34,29 @@ func (a address) host() string {
 	return host
 }
 
+// checkServers is parseServers for a setting.
+func checkServers(value any) error {
+	_, err := parseServers(value.([]string))
+	return err
+}
+
 // parseServers reads a list of addresses and sorts it, so that the order in which
-// they are given has no effect on anything.
-func parseServers(list []string) (addresses []address, errs []error) {
-	if len(list) == 0 {
-		return nil, []error{errors.New("servers: give at least one address")}
-	}
+// they are given has no effect on anything. The error joins all problems.
+func parseServers(list []string) (addresses []address, err error) {
+	var errs []error
 	for _, text := range list {
 		a, err := parseAddress(text)
 		switch {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("servers: %w", err))
+			errs = append(errs, err)
 		case slices.Contains(addresses, a):
-			errs = append(errs, fmt.Errorf("servers: %s is given twice", a))
+			errs = append(errs, fmt.Errorf("%s is given twice", a))
 		default:
 			addresses = append(addresses, a)
 		}
 	}
 	slices.Sort(addresses)
-	return addresses, errs
+	return addresses, errors.Join(errs...)
 }
 
 // parseAddress reads host:port or host.

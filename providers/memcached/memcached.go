@@ -12,6 +12,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // Options configures the provider. Only Servers is required.
@@ -76,29 +77,40 @@ func Open(ctx context.Context, opts Options) (*jcache.CacheManager, error) {
 	return jcache.NewManager(p, jcache.ManagerOptions{Provider: "memcached"})
 }
 
+var settings = []setting.Setting{
+	setting.Into(setting.Setting{Name: "servers", Required: true, Check: checkServers,
+		Doc: "Addresses, host:port or host; the same for every process that shares the caches."},
+		func(o *Options) *[]string { return &o.Servers }),
+	setting.Into(setting.Setting{Name: "prefix", Default: defaultPrefix, Check: checkPrefix,
+		Doc: "Begins every key, so that deployments can share servers: 1 to 64 of the characters A-Z a-z 0-9 . _ -"},
+		func(o *Options) *string { return &o.Prefix }),
+	setting.Into(setting.Setting{Name: "requestTimeout", Default: "1s", Min: int64(time.Millisecond),
+		Doc: "How long a server may keep silent during one exchange."},
+		func(o *Options) *time.Duration { return &o.RequestTimeout }),
+	setting.Into(setting.Setting{Name: "connectTimeout", Default: "1s", Min: int64(time.Millisecond),
+		Doc: "How long it may take to connect, with TLS and authentication."},
+		func(o *Options) *time.Duration { return &o.ConnectTimeout }),
+	setting.Into(setting.Setting{Name: "maxIdleConnections", Default: "128", Min: 1, Max: 1 << 20,
+		Doc: "Unused connections kept for each server; at least as many as calls at once."},
+		func(o *Options) *int { return &o.MaxIdleConnections }),
+	setting.Into(setting.Setting{Name: "user", Check: checkCredential, Doc: "User name for servers that demand one (memcached -Y)."},
+		func(o *Options) *string { return &o.User }),
+	setting.Into(setting.Setting{Name: "password", Secret: true, Check: checkCredential, Doc: "Password of user; sent in clear unless tls is given."},
+		func(o *Options) *string { return &o.Password }),
+	setting.TLSGroup(),
+}
+
+var rules = []setting.Rule{setting.Together("user", "password")}
+
 func init() {
 	jcache.Register(driver.Definition{
-		Name: "memcached",
-		Doc:  "Keeps caches on memcached servers, shared by all processes that list the same servers.",
-		Settings: []driver.Setting{
-			{Name: "servers", Kind: driver.KindList, Required: true,
-				Doc: "Addresses, host:port or host; the same for every process that shares the caches."},
-			{Name: "prefix", Default: defaultPrefix, Doc: "Begins every key, so that deployments can share servers."},
-			{Name: "requestTimeout", Kind: driver.KindDuration, Default: "1s", Min: int64(time.Millisecond),
-				Doc: "How long a server may keep silent during one exchange."},
-			{Name: "connectTimeout", Kind: driver.KindDuration, Default: "1s", Min: int64(time.Millisecond),
-				Doc: "How long it may take to connect, with TLS and authentication."},
-			{Name: "maxIdleConnections", Kind: driver.KindInt, Default: "128", Min: 1,
-				Doc: "Unused connections kept for each server; at least as many as calls at once."},
-			{Name: "user", Doc: "User name for servers that demand one (memcached -Y)."},
-			{Name: "password", Secret: true, Doc: "Password of user; sent in clear unless tls is given."},
-			driver.TLSSetting(),
-		},
+		Name:     "memcached",
+		Doc:      "Keeps caches on memcached servers, shared by all processes that list the same servers.",
+		Settings: settings,
+		Rules:    rules,
 		Check: func(cfg driver.Config) (notices []string, err error) {
 			opts, err := fromConfig(cfg)
-			if err == nil {
-				_, _, err = opts.complete()
-			}
+			err = errors.Join(setting.Validate(settings, rules, cfg.Values), err)
 			if err == nil && opts.Password != "" && opts.TLS == nil {
 				notices = append(notices, "the password crosses the network in clear; give tls to encrypt it")
 			}
@@ -107,33 +119,39 @@ func init() {
 		Open: func(ctx context.Context, cfg driver.Config) (driver.Provider, error) {
 			opts, err := fromConfig(cfg)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%w: %w", jcache.ErrInvalid, err)
 			}
 			return Connect(ctx, opts)
 		},
 	})
 }
 
-func fromConfig(cfg driver.Config) (Options, error) {
-	v := cfg.Values
-	config, err := driver.TLSConfig(v.Group("tls"))
-	return Options{
-		Servers:            v.List("servers"),
-		Prefix:             v.String("prefix"),
-		RequestTimeout:     v.Duration("requestTimeout"),
-		ConnectTimeout:     v.Duration("connectTimeout"),
-		MaxIdleConnections: int(v.Int("maxIdleConnections")),
-		User:               v.String("user"),
-		Password:           v.String("password"),
-		TLS:                config,
-	}, err
+func fromConfig(cfg driver.Config) (opts Options, err error) {
+	setting.Fill(settings, cfg.Values, &opts)
+	opts.TLS, err = setting.TLSConfig(cfg.Values.Group("tls"))
+	return opts, err
 }
 
 var validPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
+func checkPrefix(value any) error {
+	if !validPrefix.MatchString(value.(string)) {
+		return errors.New("must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
+	}
+	return nil
+}
+
+func checkCredential(value any) error {
+	if strings.ContainsAny(value.(string), " \t\r\n") {
+		return errors.New("has white space, which memcached takes for an end")
+	}
+	return nil
+}
+
 // complete returns the options with their defaults, and the servers' addresses. The
-// error lists all that is wrong with them.
+// error joins all that is wrong with them.
 func (o Options) complete() (Options, []address, error) {
+	err := setting.Validate(settings, rules, setting.Of(settings, &o))
 	if o.Prefix == "" {
 		o.Prefix = defaultPrefix
 	}
@@ -149,24 +167,9 @@ func (o Options) complete() (Options, []address, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	addresses, errs := parseServers(o.Servers)
-	if !validPrefix.MatchString(o.Prefix) {
-		errs = append(errs, errors.New("prefix: must be 1 to 64 of the characters A-Z a-z 0-9 . _ -"))
+	if err != nil {
+		return o, nil, err
 	}
-	if o.RequestTimeout < 0 || o.ConnectTimeout < 0 {
-		errs = append(errs, errors.New("requestTimeout and connectTimeout: must not be negative"))
-	}
-	if o.MaxIdleConnections < 0 {
-		errs = append(errs, errors.New("maxIdleConnections: must not be negative"))
-	}
-	if (o.User == "") != (o.Password == "") {
-		errs = append(errs, errors.New("user and password: go together; one of them is missing"))
-	}
-	if strings.ContainsAny(o.User+o.Password, " \t\r\n") {
-		errs = append(errs, errors.New("user and password: memcached takes none with white space"))
-	}
-	if len(errs) > 0 {
-		return o, nil, fmt.Errorf("%w: %w", jcache.ErrInvalid, errors.Join(errs...))
-	}
-	return o, addresses, nil
+	addresses, err := parseServers(o.Servers)
+	return o, addresses, err
 }

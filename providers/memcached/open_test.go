@@ -57,7 +57,7 @@ func TestOpenInvalid(t *testing.T) {
 		opts memcached.Options
 		want string
 	}{
-		{memcached.Options{}, "at least one address"},
+		{memcached.Options{}, "servers: is required"},
 		{memcached.Options{Servers: []string{""}}, "not host:port"},
 		{memcached.Options{Servers: []string{"a:b:c"}}, "not host:port"},
 		{memcached.Options{Servers: []string{"a:0"}}, "no port"},
@@ -71,8 +71,8 @@ func TestOpenInvalid(t *testing.T) {
 		{memcached.Options{Servers: one, RequestTimeout: -1}, "requestTimeout"},
 		{memcached.Options{Servers: one, ConnectTimeout: -1}, "connectTimeout"},
 		{memcached.Options{Servers: one, MaxIdleConnections: -1}, "maxIdleConnections"},
-		{memcached.Options{Servers: one, User: "app"}, "one of them is missing"},
-		{memcached.Options{Servers: one, Password: "secret"}, "one of them is missing"},
+		{memcached.Options{Servers: one, User: "app"}, "password is missing"},
+		{memcached.Options{Servers: one, Password: "secret"}, "user is missing"},
 		{memcached.Options{Servers: one, User: "app", Password: "se cret"}, "white space"},
 	} {
 		if err := refuses(t, test.opts, test.want); !errors.Is(err, jcache.ErrInvalid) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/bradfitz/gomemcache/memcache"
+	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -24,7 +25,7 @@ type Provider struct {
 func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	opts, addresses, err := opts.complete()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", jcache.ErrInvalid, err)
 	}
 	p := &Provider{opts: opts, ring: newRing(addresses)}
 	for i, a := range addresses {

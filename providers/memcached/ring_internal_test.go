@@ -11,9 +11,9 @@ import (
 
 func ringOf(t *testing.T, servers ...string) *ring {
 	t.Helper()
-	addresses, errs := parseServers(servers)
-	if len(errs) > 0 {
-		t.Fatal(errs)
+	addresses, err := parseServers(servers)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return newRing(addresses)
 }

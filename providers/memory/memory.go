@@ -15,6 +15,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // Options configures the provider. The zero value is unbounded.
@@ -52,29 +53,31 @@ func Open(opts Options) (*jcache.CacheManager, error) {
 // Connect returns the bare driver, for tests and for managers with other options
 // than Open gives them.
 func Connect(opts Options) (*Provider, error) {
-	if opts.MaxEntries < 0 || opts.MaxBytes < 0 {
-		return nil, fmt.Errorf("%w: MaxEntries and MaxBytes must not be negative", jcache.ErrInvalid)
+	if err := setting.Validate(settings, nil, setting.Of(settings, &opts)); err != nil {
+		return nil, fmt.Errorf("%w: %w", jcache.ErrInvalid, err)
 	}
 	p := &Provider{opts: opts, caches: make(map[string]*cache), sweeper: newSweeper()}
 	p.sweeping.Go(p.sweep)
 	return p, nil
 }
 
+var settings = []setting.Setting{
+	setting.Into(setting.Setting{Name: "maxEntries", Doc: "Bound on the number of entries of each cache; 0: none."},
+		func(o *Options) *int64 { return &o.MaxEntries }),
+	setting.Into(setting.Setting{Name: "maxBytes", Kind: setting.KindSize, Doc: "Bound on the size of each cache, with 128 bytes for each entry; 0: none."},
+		func(o *Options) *int64 { return &o.MaxBytes }),
+	setting.Choice(setting.Setting{Name: "whenFull", Default: "evict", Doc: "What a write to a full cache does: drop an entry not used for long, or fail."},
+		func(o *Options) *WhenFull { return &o.WhenFull }, map[string]WhenFull{"evict": Evict, "reject": Reject}),
+}
+
 func init() {
 	jcache.Register(driver.Definition{
-		Name: "memory",
-		Doc:  "Keeps caches in the memory of this process; other processes do not see them.",
-		Settings: []driver.Setting{
-			{Name: "maxEntries", Kind: driver.KindInt, Doc: "Bound on the number of entries of each cache; 0: none."},
-			{Name: "maxBytes", Kind: driver.KindSize, Doc: "Bound on the size of each cache, with 128 bytes for each entry; 0: none."},
-			{Name: "whenFull", Default: "evict", OneOf: []string{"evict", "reject"},
-				Doc: "What a write to a full cache does: drop an entry not used for long, or fail."},
-		},
+		Name:     "memory",
+		Doc:      "Keeps caches in the memory of this process; other processes do not see them.",
+		Settings: settings,
 		Open: func(_ context.Context, cfg driver.Config) (driver.Provider, error) {
-			opts := Options{MaxEntries: cfg.Values.Int("maxEntries"), MaxBytes: cfg.Values.Int("maxBytes")}
-			if cfg.Values.String("whenFull") == "reject" {
-				opts.WhenFull = Reject
-			}
+			var opts Options
+			setting.Fill(settings, cfg.Values, &opts)
 			return Connect(opts)
 		},
 	})

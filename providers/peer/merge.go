@@ -2,7 +2,6 @@ package peer
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ const (
 	MergeDiscard
 )
 
-var errMerge = errors.New("merge: is neither latest, first or discard nor name=policy, or a cache is there twice")
+var errMerge = errors.New("is neither latest, first or discard nor name=policy, or a cache is there twice")
 
 // parseMerge reads a list of policies: one for all caches, and others for caches by name.
 func parseMerge(list []string) (map[string]MergePolicy, error) {
@@ -46,14 +45,14 @@ func parseMerge(list []string) (map[string]MergePolicy, error) {
 	return policies, nil
 }
 
-// checkMerge refuses policies that there are not.
-func (o Options) checkMerge() error {
-	for _, p := range o.Merge {
+// knownPolicies reports whether there are such policies.
+func knownPolicies(policies map[string]MergePolicy) bool {
+	for _, p := range policies {
 		if p > MergeDiscard {
-			return fmt.Errorf("%w: there is no such merge policy", jcache.ErrInvalid)
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 // mergePolicy returns the policy of a cache.

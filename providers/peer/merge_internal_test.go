@@ -302,7 +302,7 @@ func TestMergePolicies(t *testing.T) {
 			t.Errorf("%v is accepted", list)
 		}
 	}
-	if err := (Options{Merge: map[string]MergePolicy{"a": MergeDiscard + 1}}).checkMerge(); !errors.Is(err, jcache.ErrInvalid) {
+	if _, err := (Options{Merge: map[string]MergePolicy{"a": MergeDiscard + 1}}).withDefaults().node(); !errors.Is(err, jcache.ErrInvalid) {
 		t.Errorf("a policy that there is not: %v", err)
 	}
 }

@@ -107,3 +107,33 @@ func TestClosedProvider(t *testing.T) {
 		t.Errorf("closing twice: %v", err)
 	}
 }
+
+// A check refuses what opening would, all of it at once and at the settings that it is about.
+func TestCheckFindsAllProblemsAtOnce(t *testing.T) {
+	definition, err := jcache.Definition("peer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]any{
+		"plaintext": true, "listen": []string{"203.0.113.77:7801"}, "join": []string{"10.1.0.5:0", "10.1.0.6:7801"}, "advertise": "0.0.0.0:7801",
+		"replicas": "17", "zone": strings.Repeat("z", 200), "nearBytes": int64(1), "minCopies": int64(9),
+	}
+	_, _, err = definition.Configure("", given)
+	for _, want := range []string{
+		`replicas: is neither`, `zone: has more than`, `nearBytes: nearBytes is for mode client only`, `minCopies: must be from 1 to 1`,
+		`join: "10.1.0.5:0" does not end`, `advertise: "0.0.0.0:7801" is not one address`, `listen: plaintext is for loopback`,
+		`join: plaintext is for loopback`, `listen: this machine has none of these addresses`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no problem %q in:\n%v", want, err)
+		}
+	}
+	m, opened := jcache.Open(t.Context(), jcache.Config{Provider: "peer", Settings: given})
+	if opened == nil {
+		_ = m.Close(t.Context())
+		t.Fatal("it is open")
+	}
+	if !errors.Is(opened, jcache.ErrInvalid) || !strings.Contains(opened.Error(), err.Error()) {
+		t.Errorf("opening says:\n%v\nand the check:\n%v", opened, err)
+	}
+}

@@ -2,14 +2,12 @@ package peer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache"
-	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/node"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/wire"
@@ -28,7 +26,9 @@ type Options struct {
 	// 127.0.0.1.
 	Listen []string
 	// Advertise is the address at which the others reach this process, if it is not
-	// the one that it listens on.
+	// the one that it listens on; without a port, that is the one that it listens on. Empty, if
+	// this process listens on all addresses of the machine: its private address, which must
+	// be the only one.
 	Advertise string
 	// Join are addresses of other members, as in Listen; this process's own may be
 	// among them. One that is up is enough: it knows the
@@ -92,6 +92,7 @@ type Options struct {
 	Clock func() time.Time
 
 	network node.Network // of tests; the zero one is TCP
+	machine *machine     // of tests; nil is this one
 }
 
 // Mode is the part of a process in the grid.
@@ -183,47 +184,18 @@ func (o Options) withDefaults() Options {
 
 // node turns complete options into those of the node.
 func (o Options) node() (node.Options, error) {
-	switch {
-	case o.Replicas < -1:
-		return node.Options{}, fmt.Errorf("%w: replicas must be -1 for all members, or not negative", jcache.ErrInvalid)
-	case o.SyncReplicas < -1:
-		return node.Options{}, fmt.Errorf("%w: syncReplicas must be -1 for none, or not negative", jcache.ErrInvalid)
-	case o.lags() && o.LocalReads:
-		return node.Options{}, fmt.Errorf("%w: reads from local copies need syncReplicas to be all: another copy may lack an acknowledged write", jcache.ErrInvalid)
-	case o.lags() && o.OnSplit == Consistency:
-		return node.Options{}, fmt.Errorf("%w: consistency on a split needs syncReplicas to be all: the larger side may lack an acknowledged write", jcache.ErrInvalid)
-	case o.MinCopies < 0 || o.MinCopies > o.leastCopies():
-		return node.Options{}, fmt.Errorf("%w: minCopies must be from 1 to %d, the primary and the replicas that writes wait for", jcache.ErrInvalid, o.leastCopies())
-	case o.Mode > Client:
-		return node.Options{}, fmt.Errorf("%w: mode is none of both, server and client", jcache.ErrInvalid)
-	case o.Mode == Client && len(o.Join) == 0:
-		return node.Options{}, fmt.Errorf("%w: a client needs addresses of members: join", jcache.ErrInvalid)
-	case o.NearBytes < 0 || o.NearBytes > 0 && o.Mode != Client:
-		return node.Options{}, fmt.Errorf("%w: nearBytes must not be negative, and is for the mode client", jcache.ErrInvalid)
-	case o.MaxBytes < 0 || o.RequestTimeout < 0 || o.JoinTimeout < 0 || o.LeaveTimeout < 0:
-		return node.Options{}, fmt.Errorf("%w: maxBytes and timeouts must not be negative", jcache.ErrInvalid)
-	case o.FailureTimeout < minFailureTimeout:
-		return node.Options{}, fmt.Errorf("%w: failureTimeout must be %v or more", jcache.ErrInvalid, minFailureTimeout)
-	case o.Security.Secret == "" && o.Security.CAFile == "" && !o.Security.Plaintext:
-		return node.Options{}, fmt.Errorf("%w: give a secret or tls files, or allow plaintext on a loopback address", jcache.ErrInvalid)
-	}
-	if err := o.checkMerge(); err != nil {
-		return node.Options{}, err
-	}
-	listen, err := addresses(o.Listen)
+	reached, err := o.check(setting.Of(settings, &o))
 	if err != nil {
-		return node.Options{}, fmt.Errorf("%w: listen: %w", jcache.ErrInvalid, err)
+		return node.Options{}, fmt.Errorf("%w: %w", jcache.ErrInvalid, err)
 	}
-	join, err := addresses(o.Join)
-	if err != nil {
-		return node.Options{}, fmt.Errorf("%w: join: %w", jcache.ErrInvalid, err)
-	}
+	listen, _ := addresses(o.Listen, anyPort) // check has read them
+	join, _ := addresses(o.Join, fixedPort)
 	copies := o.Replicas + 1
 	if o.Replicas == -1 {
 		copies = allMembers
 	}
 	return node.Options{
-		Mode: o.Mode, Listen: listen, Advertise: o.Advertise, Join: join, Cluster: o.Domain, Zone: o.Zone, Security: o.Security,
+		Mode: o.Mode, Listen: listen, Advertise: reached.addr, AdvertiseHost: reached.host, Join: join, Cluster: o.Domain, Zone: o.Zone, Security: o.Security,
 		Partitions: partitions, Copies: copies, Consistency: o.OnSplit == Consistency, LocalReads: o.LocalReads,
 		Startup: o.JoinTimeout, Silence: o.FailureTimeout, Logger: o.Logger, Clock: o.Clock, Network: o.network,
 		Replica: part.Options{Sync: o.sync(), Copies: copies, MinCopies: o.MinCopies, Memory: o.budget(), Evicts: func(string) bool { return o.WhenFull == Evict }, Processors: processor,
@@ -258,113 +230,3 @@ func (o Options) leastCopies() int {
 
 // allMembers is more copies than a grid has members.
 const allMembers = 1 << 16
-
-func init() {
-	jcache.Register(driver.Definition{
-		Name: "peer",
-		Doc:  "Keeps caches in the processes themselves, which form a grid and hold copies of each other's records.",
-		Settings: []driver.Setting{
-			{Name: "mode", Default: "both", OneOf: []string{"both", "client", "server"},
-				Doc: "Which part this process has: both holds records and uses the grid; or each process is a server, which holds records, or a client, which asks the servers."},
-			{Name: "listen", Kind: driver.KindList, Default: defaultListen,
-				Doc: "Where other members connect: host:port, or host:first-last for several ports; the first address that is free is taken."},
-			{Name: "advertise", Doc: "The address at which the others reach this process, if it is not the one that it listens on."},
-			{Name: "join", Kind: driver.KindList,
-				Doc: "Addresses of other members, as in listen; its own may be among them. Empty: a grid of its own is begun, which others may join."},
-			{Name: "domain", Default: defaultDomain, Doc: "Name of the grid, the same for all members."},
-			{Name: "zone", Doc: "What fails together with this process; copies are in other zones as long as there are any."},
-			{Name: "replicas", Default: "1", Doc: "How many members have a copy besides the primary, or domain for all of them."},
-			{Name: "syncReplicas", Default: "all", Doc: "How many of the replicas have a write before it is acknowledged, or all; it survives the loss of that many members at once."},
-			{Name: "minCopies", Kind: driver.KindInt, Default: "1", Min: 1,
-				Doc: "How many members must have a copy, the primary included, for a record to be written; writes wait while there are fewer."},
-			{Name: "secret", Secret: true, Doc: "What all members know, 16 characters or more: connections are TLS, and prove it."},
-			{Name: "tls", Kind: driver.KindGroup, Doc: "TLS with certificates instead of a secret, in both directions.", Group: []driver.Setting{
-				{Name: "caFile", Kind: driver.KindFile, Doc: "PEM file of the authority that signs the members' certificates."},
-				{Name: "certFile", Kind: driver.KindFile, Doc: "PEM file of this member's certificate."},
-				{Name: "keyFile", Kind: driver.KindFile, Doc: "PEM file of the private key of certFile."},
-				{Name: "names", Kind: driver.KindList, Doc: "Names of which a member's certificate must have one; empty: any of the authority's."},
-			}},
-			{Name: "plaintext", Kind: driver.KindBool, Doc: "Whether connections are neither encrypted nor authenticated; on loopback addresses only."},
-			{Name: "onSplit", Default: "availability", OneOf: []string{"availability", "consistency"},
-				Doc: "What the sides of a split do: both go on and merge later, or only the larger one goes on."},
-			{Name: "merge", Kind: driver.KindList, Default: "latest",
-				Doc: "What becomes of the smaller side's records afterwards: latest, first (the larger side's stay) or discard, and name=policy for single caches."},
-			{Name: "reads", Default: "primary", OneOf: []string{"primary", "local"},
-				Doc: "Who answers a read: the primary, or this member if it has a copy, which may show a write that is not acknowledged yet."},
-			{Name: "maxBytes", Kind: driver.KindSize, Doc: "Bound on this member's memory for records, copies included; 0: none."},
-			{Name: "whenFull", Default: "reject", OneOf: []string{"evict", "reject"},
-				Doc: "What a write to a full member does: drop a record not used for long, or fail."},
-			{Name: "nearBytes", Kind: driver.KindSize,
-				Doc: "How much a client keeps of what it has read, which may then be two seconds old; 0: nothing. Only for the mode client."},
-			{Name: "requestTimeout", Kind: driver.KindDuration, Default: "5s", Min: int64(100 * time.Millisecond),
-				Doc: "Bound on an operation whose caller gave none."},
-			{Name: "joinTimeout", Kind: driver.KindDuration, Default: "3s", Min: int64(10 * time.Millisecond),
-				Doc: "How long the others are looked for before a grid of its own is begun."},
-			{Name: "failureTimeout", Kind: driver.KindDuration, Default: "1500ms", Min: int64(minFailureTimeout),
-				Doc: "After how much silence a member is replaced; raise it where processes may stand still for long."},
-			{Name: "leaveTimeout", Kind: driver.KindDuration, Default: "1m", Min: int64(10 * time.Millisecond),
-				Doc: "How long a process that ends may take to hand its records over."},
-		},
-		Check: func(cfg driver.Config) ([]string, error) {
-			opts, err := OptionsOf(cfg.Values)
-			if err == nil {
-				_, err = opts.withDefaults().node()
-			}
-			return nil, err
-		},
-		Open: func(ctx context.Context, cfg driver.Config) (driver.Provider, error) {
-			opts, err := OptionsOf(cfg.Values)
-			if err != nil {
-				return nil, fmt.Errorf("%w: %w", jcache.ErrInvalid, err)
-			}
-			return Connect(ctx, opts)
-		},
-	})
-}
-
-var modes = map[string]Mode{"both": Both, "server": Server, "client": Client}
-
-// OptionsOf reads the options from the settings of a configuration, for programs that
-// change them before they connect.
-func OptionsOf(v driver.Values) (Options, error) {
-	tls := v.Group("tls")
-	opts := Options{
-		Mode: modes[v.String("mode")], NearBytes: v.Int("nearBytes"),
-		Listen: v.List("listen"), Advertise: v.String("advertise"), Join: v.List("join"), Domain: v.String("domain"), Zone: v.String("zone"),
-		Security: Security{Secret: v.String("secret"), CAFile: tls.String("caFile"), CertFile: tls.String("certFile"),
-			KeyFile: tls.String("keyFile"), Names: tls.List("names"), Plaintext: v.Bool("plaintext")},
-		LocalReads: v.String("reads") == "local", MaxBytes: v.Int("maxBytes"),
-		RequestTimeout: v.Duration("requestTimeout"), JoinTimeout: v.Duration("joinTimeout"), LeaveTimeout: v.Duration("leaveTimeout"),
-		FailureTimeout: v.Duration("failureTimeout"), MinCopies: int(v.Int("minCopies")),
-	}
-	var err error
-	if opts.Merge, err = parseMerge(v.List("merge")); err != nil {
-		return opts, err
-	}
-	if v.String("onSplit") == "consistency" {
-		opts.OnSplit = Consistency
-	}
-	if v.String("whenFull") == "evict" {
-		opts.WhenFull = Evict
-	}
-	switch replicas := v.String("replicas"); replicas {
-	case "domain":
-		opts.Replicas = -1
-	default:
-		n, err := strconv.Atoi(replicas)
-		if err != nil || n < 0 || n > 16 {
-			return opts, errors.New("replicas: is neither a number from 0 to 16 nor domain")
-		}
-		opts.Replicas = n
-	}
-	if sync := v.String("syncReplicas"); sync != "all" {
-		n, err := strconv.Atoi(sync)
-		if err != nil || n < 0 || n > 16 {
-			return opts, errors.New("syncReplicas: is neither a number from 0 to 16 nor all")
-		}
-		if opts.SyncReplicas = n; n == 0 {
-			opts.SyncReplicas = -1
-		}
-	}
-	return opts, nil
-}

@@ -28,10 +28,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // A File is what a configuration file says. Fields that it says nothing about are zero.
@@ -69,6 +73,10 @@ type File struct {
 	Statistics       bool
 	StatisticsPeriod time.Duration
 
+	// Found are the values of the file, by the names of the provider's settings where there
+	// is such a setting, and where they stand.
+	Found []setting.Resolved
+
 	// Notices are what an operator should know, with positions.
 	Notices []string
 }
@@ -90,6 +98,21 @@ const (
 	maxDepth = 32      // of elements in elements, and of files in files
 	maxFiles = 64
 )
+
+// CheckAddress accepts host:port and host.
+func CheckAddress(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil { // no port
+		if _, _, err := net.SplitHostPort(addr + ":5701"); err != nil {
+			return fmt.Errorf("%q is not an address such as host:5701", addr)
+		}
+		return nil
+	}
+	if n, err := strconv.Atoi(port); host == "" || err != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("%q is not an address such as host:5701", addr)
+	}
+	return nil
+}
 
 // Read reads the file at path, XML or YAML by the end of its name. The error joins all
 // problems; each reads file:line:column: path: reason.

@@ -7,10 +7,13 @@
 package node
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,8 +29,9 @@ type Options struct {
 	// is taken. Port 0 is any.
 	Listen []string
 	// Advertise is the address by which the others reach this process. Empty: the
-	// address that it listens on.
-	Advertise string
+	// address that it listens on. AdvertiseHost is for one whose port is that which it
+	// listens on.
+	Advertise, AdvertiseHost string
 	// Join are addresses where others may be; this process's own may be among them.
 	Join []string
 	// Cluster is the name that all members have in common, and Zone what fails
@@ -204,9 +208,9 @@ func (n *Node) awaitConfig(ctx context.Context) error {
 	}
 }
 
-// Addr returns the address that this process listens on, host:port. It is empty if this
+// Addr returns the address at which others reach this process, host:port. It is empty if this
 // is a client.
-func (n *Node) Addr() string { return n.addr }
+func (n *Node) Addr() string { return cmp.Or(n.opts.Advertise, n.addr) }
 
 // Config returns the present configuration, or nil. It is immutable.
 func (n *Node) Config() *topology.Config {
@@ -282,5 +286,13 @@ func (n *Node) begin(ctx context.Context) (*life, error) {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	n.addr = listener.Addr().String()
+	if host := n.opts.AdvertiseHost; host != "" {
+		_, port, err := net.SplitHostPort(n.addr)
+		if err != nil {
+			return nil, errors.Join(err, listener.Close())
+		}
+		n.opts.Advertise = net.JoinHostPort(host, port)
+		n.opts.Logger.Info("peer: tells the others where it is reached", "listen", n.addr, "advertise", n.opts.Advertise)
+	}
 	return newMember(n, listener, false)
 }

@@ -1,4 +1,4 @@
-package driver_test
+package setting_test
 
 import (
 	"crypto/ecdsa"
@@ -14,12 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
-func tlsValues(t *testing.T, given map[string]any) driver.Values {
+func tlsValues(t *testing.T, given map[string]any) setting.Values {
 	t.Helper()
-	v, err := driver.NewValues(driver.TLSSetting().Group, given)
+	v, err := setting.NewValues(setting.TLSGroup().Group, given)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,12 +28,12 @@ func tlsValues(t *testing.T, given map[string]any) driver.Values {
 
 func TestTLSConfig(t *testing.T) {
 	for _, off := range []map[string]any{nil, {"enabled": false}, {"enabled": false, "serverName": "x"}} {
-		if cfg, err := driver.TLSConfig(tlsValues(t, off)); cfg != nil || err != nil {
+		if cfg, err := setting.TLSConfig(tlsValues(t, off)); cfg != nil || err != nil {
 			t.Errorf("%v: got %v, %v; want no TLS", off, cfg, err)
 		}
 	}
 	for _, on := range []map[string]any{{"enabled": true}, {"serverName": "cache.example"}, {"enabled": true, "serverName": "cache.example"}} {
-		cfg, err := driver.TLSConfig(tlsValues(t, on))
+		cfg, err := setting.TLSConfig(tlsValues(t, on))
 		if err != nil || cfg == nil || cfg.MinVersion != tls.VersionTLS12 || cfg.InsecureSkipVerify {
 			t.Errorf("%v: got %v, %v", on, cfg, err)
 		} else if name, _ := on["serverName"].(string); cfg.ServerName != name {
@@ -70,7 +70,7 @@ func selfSigned(t *testing.T) (certFile, keyFile string) {
 
 func TestTLSConfigReadsFiles(t *testing.T) {
 	cert, key := selfSigned(t)
-	cfg, err := driver.TLSConfig(tlsValues(t, map[string]any{"caFile": cert, "certFile": cert, "keyFile": key}))
+	cfg, err := setting.TLSConfig(tlsValues(t, map[string]any{"caFile": cert, "certFile": cert, "keyFile": key}))
 	if err != nil || cfg.RootCAs == nil || len(cfg.Certificates) != 1 {
 		t.Errorf("got %v, %v; want an authority and a certificate", cfg, err)
 	}
@@ -81,19 +81,24 @@ func TestTLSConfigRefuses(t *testing.T) {
 	if err := os.WriteFile(text, []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	cert, _ := selfSigned(t)
+	_, another := selfSigned(t)
 	missing := filepath.Join(t.TempDir(), "missing.pem")
 	for _, test := range []struct {
 		given map[string]any
 		wrong string
 	}{
-		{map[string]any{"caFile": missing}, "tls.caFile: open "},
+		{map[string]any{"caFile": missing}, "tls.caFile: " + missing + " cannot be read: no such file"},
 		{map[string]any{"caFile": text}, "holds no PEM certificate"},
 		{map[string]any{"certFile": text}, "go together"},
 		{map[string]any{"keyFile": text}, "go together"},
-		{map[string]any{"certFile": text, "keyFile": text}, "tls.certFile, tls.keyFile: "},
-		{map[string]any{"certFile": missing, "keyFile": text}, "tls.certFile, tls.keyFile: "},
+		{map[string]any{"certFile": text, "keyFile": text}, "tls.certFile: "},
+		{map[string]any{"certFile": cert, "keyFile": text}, "tls.keyFile: "},
+		{map[string]any{"certFile": cert, "keyFile": another}, "tls.keyFile: "},
+		{map[string]any{"certFile": missing, "keyFile": text}, "tls.certFile: "},
+		{map[string]any{"caFile": missing, "certFile": cert, "keyFile": missing}, "\ntls.keyFile: "},
 	} {
-		if cfg, err := driver.TLSConfig(tlsValues(t, test.given)); err == nil || cfg != nil || !strings.Contains(err.Error(), test.wrong) {
+		if cfg, err := setting.TLSConfig(tlsValues(t, test.given)); err == nil || cfg != nil || !strings.Contains(err.Error(), test.wrong) {
 			t.Errorf("%v: got %v, error %v; want one with %q", test.given, cfg, err, test.wrong)
 		}
 	}

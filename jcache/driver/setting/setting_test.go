@@ -1,4 +1,4 @@
-package driver_test
+package setting_test
 
 import (
 	"reflect"
@@ -6,23 +6,23 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 func TestSettingParse(t *testing.T) {
-	size := driver.Setting{Kind: driver.KindSize, Min: 1024, Max: 1 << 20}
-	count := driver.Setting{Kind: driver.KindInt, Min: -1, Max: 10}
-	timeout := driver.Setting{Kind: driver.KindDuration, Min: int64(time.Second), Max: int64(time.Hour)}
-	choice := driver.Setting{Kind: driver.KindString, OneOf: []string{"evict", "reject"}}
+	size := setting.Setting{Kind: setting.KindSize, Min: 1024, Max: 1 << 20}
+	count := setting.Setting{Kind: setting.KindInt, Min: -1, Max: 10}
+	timeout := setting.Setting{Kind: setting.KindDuration, Min: int64(time.Second), Max: int64(time.Hour)}
+	choice := setting.Setting{Kind: setting.KindString, OneOf: []string{"evict", "reject"}}
 	for _, test := range []struct {
-		setting driver.Setting
+		setting setting.Setting
 		text    string
 		want    any    // or:
 		wrong   string // a part of the error
 	}{
-		{driver.Setting{}, "any text", "any text", ""},
-		{driver.Setting{}, "", "", ""},
-		{driver.Setting{Kind: driver.KindFile}, "ca.pem", "ca.pem", ""},
+		{setting.Setting{}, "any text", "any text", ""},
+		{setting.Setting{}, "", "", ""},
+		{setting.Setting{Kind: setting.KindFile}, "ca.pem", "ca.pem", ""},
 		{choice, "evict", "evict", ""},
 		{choice, "Evict", nil, `"Evict" is not one of evict, reject`},
 		{count, "10", int64(10), ""},
@@ -30,25 +30,25 @@ func TestSettingParse(t *testing.T) {
 		{count, "-2", nil, "-2 is less than -1"},
 		{count, "11", nil, "11 is more than 10"},
 		{count, "1.0", nil, `"1.0" is not a whole number`},
-		{driver.Setting{Kind: driver.KindInt}, "-1", nil, "-1 is less than 0"},
-		{driver.Setting{Kind: driver.KindInt}, "9223372036854775807", int64(1<<63 - 1), ""},
-		{driver.Setting{Kind: driver.KindBool}, "true", true, ""},
-		{driver.Setting{Kind: driver.KindBool}, "false", false, ""},
-		{driver.Setting{Kind: driver.KindBool}, "yes", nil, "neither true nor false"},
+		{setting.Setting{Kind: setting.KindInt}, "-1", nil, "-1 is less than 0"},
+		{setting.Setting{Kind: setting.KindInt}, "9223372036854775807", int64(1<<63 - 1), ""},
+		{setting.Setting{Kind: setting.KindBool}, "true", true, ""},
+		{setting.Setting{Kind: setting.KindBool}, "false", false, ""},
+		{setting.Setting{Kind: setting.KindBool}, "yes", nil, "neither true nor false"},
 		{timeout, "5", 5 * time.Second, ""},
 		{timeout, "1m30s", 90 * time.Second, ""},
 		{timeout, "5ms", nil, "5ms is less than 1s"},
 		{timeout, "2h", nil, "2h is more than 1h"},
 		{timeout, "soon", nil, "not a duration"},
-		{driver.Setting{Kind: driver.KindDuration, Unit: time.Millisecond}, "5", 5 * time.Millisecond, ""},
+		{setting.Setting{Kind: setting.KindDuration, Unit: time.Millisecond}, "5", 5 * time.Millisecond, ""},
 		{size, "64KiB", int64(64 << 10), ""},
 		{size, "1000", nil, "1000 bytes is less than 1024 bytes"},
 		{size, "2MiB", nil, "is more than 1048576 bytes"},
 		{size, "big", nil, "not a size"},
-		{driver.Setting{Kind: driver.KindList}, " a, b ,,c", []string{"a", "b", "c"}, ""},
-		{driver.Setting{Kind: driver.KindList}, " , ", []string(nil), ""},
-		{driver.Setting{Kind: driver.KindGroup}, "x", nil, "group"},
-		{driver.Setting{Kind: driver.KindInt, Secret: true}, "hunter2", nil, "whole number"},
+		{setting.Setting{Kind: setting.KindList}, " a, b ,,c", []string{"a", "b", "c"}, ""},
+		{setting.Setting{Kind: setting.KindList}, " , ", []string(nil), ""},
+		{setting.Setting{Kind: setting.KindGroup}, "x", nil, "group"},
+		{setting.Setting{Kind: setting.KindInt, Secret: true}, "hunter2", nil, "whole number"},
 	} {
 		got, err := test.setting.Parse(test.text)
 		switch {
@@ -62,19 +62,19 @@ func TestSettingParse(t *testing.T) {
 	}
 }
 
-var settings = []driver.Setting{
+var settings = []setting.Setting{
 	{Name: "name", Default: "x"},
-	{Name: "count", Kind: driver.KindInt, Default: "-1", Min: 1},
-	{Name: "on", Kind: driver.KindBool, Default: "true"},
-	{Name: "timeout", Kind: driver.KindDuration, Default: "5s"},
-	{Name: "size", Kind: driver.KindSize},
-	{Name: "servers", Kind: driver.KindList, Required: true},
-	{Name: "file", Kind: driver.KindFile, Default: "ca.pem"},
-	{Name: "group", Kind: driver.KindGroup, Group: []driver.Setting{{Name: "inner", Default: "y"}}},
+	{Name: "count", Kind: setting.KindInt, Default: "-1", Min: 1},
+	{Name: "on", Kind: setting.KindBool, Default: "true"},
+	{Name: "timeout", Kind: setting.KindDuration, Default: "5s"},
+	{Name: "size", Kind: setting.KindSize},
+	{Name: "servers", Kind: setting.KindList, Required: true},
+	{Name: "file", Kind: setting.KindFile, Default: "ca.pem"},
+	{Name: "group", Kind: setting.KindGroup, Group: []setting.Setting{{Name: "inner", Default: "y"}}},
 }
 
 func TestValues(t *testing.T) {
-	v, err := driver.NewValues(settings, map[string]any{"servers": []string{"a:1"}, "size": int64(7)})
+	v, err := setting.NewValues(settings, map[string]any{"servers": []string{"a:1"}, "size": int64(7)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +88,11 @@ func TestValues(t *testing.T) {
 	if v.String("nothing") != "" || v.Int("name") != 0 || v.Bool("nothing") || v.Duration("nothing") != 0 || v.List("nothing") != nil || v.Group("nothing").Given("x") {
 		t.Error("what was not declared is not zero")
 	}
-	inner, err := driver.NewValues(settings[len(settings)-1].Group, map[string]any{"inner": "z"})
+	inner, err := setting.NewValues(settings[len(settings)-1].Group, map[string]any{"inner": "z"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err = driver.NewValues(settings, map[string]any{"servers": []string(nil), "group": inner}); err != nil || v.Group("group").String("inner") != "z" {
+	if v, err = setting.NewValues(settings, map[string]any{"servers": []string(nil), "group": inner}); err != nil || v.Group("group").String("inner") != "z" {
 		t.Errorf("a group that is given: %+v, %v", v, err)
 	}
 }
@@ -111,7 +111,7 @@ func TestValuesRefuse(t *testing.T) {
 		"group takes a group, not a map[string]string": {"servers": servers, "group": map[string]string{}},
 		"name takes a text, not a <nil>":               {"servers": servers, "name": nil},
 	} {
-		if _, err := driver.NewValues(settings, given); err == nil || err.Error() != wrong {
+		if _, err := setting.NewValues(settings, given); err == nil || err.Error() != wrong {
 			t.Errorf("got error %v, want %q", err, wrong)
 		}
 	}
