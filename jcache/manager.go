@@ -269,31 +269,6 @@ func (m *CacheManager) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Safe reports whether the next process of a fleet may be restarted: every entry has all
-// the copies that it can have among the processes that are there. It is what a readiness
-// check asks. Where entries are not kept in the processes it is always true.
-func (m *CacheManager) Safe() bool {
-	s, ok := m.conn.(driver.Safety)
-	return !ok || s.Safe()
-}
-
-// AwaitSafe waits until Safe holds. A server that does so before it says that it is ready
-// can be followed by the next one's restart.
-func (m *CacheManager) AwaitSafe(ctx context.Context) error {
-	tick := time.NewTicker(safePoll)
-	defer tick.Stop()
-	for !m.Safe() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return m.fail("await safe", "", fmt.Errorf("entries lack copies: %w", ctx.Err()))
-		}
-	}
-	return nil
-}
-
-const safePoll = 10 * time.Millisecond
-
 // Unwrap returns the provider's own object behind the manager, or nil if it has none to
 // show. The provider documents its type.
 //

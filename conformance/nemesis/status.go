@@ -14,7 +14,7 @@ import (
 
 // A status is how a server is. Without a grid, only Ready and what follows Grid are known.
 type status struct {
-	Ready bool // any one process may end without a loss
+	Ready bool // it serves, and all copies are made
 	Grid  peer.Stats
 
 	Goroutines int
@@ -32,7 +32,8 @@ func statusOfServer(ctx context.Context, cache *jcache.Cache[string, string], co
 	}
 	s.Goroutines = runtime.NumGoroutine()
 	if p, ok := cache.Unwrap().(*peer.Provider); ok {
-		s.Ready, s.Grid = p.Safe(), p.Stats()
+		h := p.Health() // whom the nemesis killed is missed, and does not come back by itself
+		s.Ready, s.Grid = h.Ready() && len(h.Pending) == 0, p.Stats()
 		return s, nil
 	}
 	s.Ready = true

@@ -28,11 +28,18 @@ type Provider interface {
 	Close(ctx context.Context) error
 }
 
-// Safety is implemented by a Provider that keeps records in the processes that use it.
+// Safety is implemented by a Provider that keeps records in the processes that use it and
+// is no Reporter, which could say why it is not safe.
 type Safety interface {
 	// Safe reports whether every record has all the copies that it can have among
 	// the processes that are there, and none is being moved.
 	Safe() bool
+}
+
+// A Leaver is a Provider that hands records over to other processes when it is closed.
+type Leaver interface {
+	// LeaveTimeout is how long Close may take for that, whatever its context allows.
+	LeaveTimeout() time.Duration
 }
 
 // CacheOptions is what the portable layer knows about the records of a cache

@@ -1,6 +1,10 @@
 package peer
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
 
 // Collector returns the numbers of Stats as metrics for Prometheus, whose names begin with
 // keepsake_peer_ and which have the label domain. They are read when they are collected.
@@ -31,7 +35,7 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(to chan<- prometheus.Metric) {
-	n := numbers{Stats: c.p.Stats(), near: c.p.NearStats(), safe: c.p.Safe()}
+	n := numbers{Stats: c.p.Stats(), near: c.p.NearStats(), health: c.p.Health()}
 	for i, m := range metrics {
 		kind := prometheus.CounterValue
 		if m.gauge {
@@ -44,8 +48,8 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 // numbers are what the metrics are made of.
 type numbers struct {
 	Stats
-	near NearStats
-	safe bool
+	near   NearStats
+	health driver.Health
 }
 
 type metric struct {
@@ -63,8 +67,10 @@ var metrics = []metric{
 		value: func(n *numbers) float64 { return float64(n.Members) }},
 	{name: "coordinator", gauge: true, help: "Whether this member makes the configurations.",
 		value: func(n *numbers) float64 { return one(n.Coordinator) }},
-	{name: "safe", gauge: true, help: "Whether this process could end without a loss.",
-		value: func(n *numbers) float64 { return one(n.safe) }},
+	{name: "ready", gauge: true, help: "Whether operations are carried out as configured.",
+		value: func(n *numbers) float64 { return one(n.health.Ready()) }},
+	{name: "safe", gauge: true, help: "Whether another process may end without a loss: ready, all copies made, none lost lately, not alone where others should be.",
+		value: func(n *numbers) float64 { return one(n.health.Safe()) }},
 	{name: "merging", gauge: true, help: "Whether the grid gives its records to another one, after a split.",
 		value: func(n *numbers) float64 { return one(n.Merging) }},
 	{name: "config_term", gauge: true, help: "Term of the configuration: it grows when another member coordinates.",

@@ -20,6 +20,7 @@ type Provider struct {
 	node       *node.Node
 	near       *near // nil if nothing is kept near
 	closing    sync.Once
+	leaving    atomic.Bool
 	closed     atomic.Bool
 }
 
@@ -93,8 +94,28 @@ func (p *Provider) Members() int {
 	return 0
 }
 
-// Safe implements driver.Safety.
-func (p *Provider) Safe() bool { return p.node.Safe() }
+// Health implements driver.Reporter.
+func (p *Provider) Health() driver.Health {
+	if p.closed.Load() {
+		return driver.Health{Unready: []string{errClosed.Error()}}
+	}
+	h := p.node.Health()
+	if p.leaving.Load() {
+		h.Pending = append(h.Pending, "this process hands its records over and ends")
+	}
+	return h
+}
+
+// Safe reports whether another process may end without a loss: Health().Safe().
+func (p *Provider) Safe() bool { return p.Health().Safe() }
+
+// LeaveTimeout implements driver.Leaver. A client hands nothing over.
+func (p *Provider) LeaveTimeout() time.Duration {
+	if p.opts.Mode == Client {
+		return 0
+	}
+	return p.opts.LeaveTimeout
+}
 
 // Stats describes a member, and the grid as it sees it.
 type Stats = node.Stats
@@ -109,6 +130,7 @@ func (p *Provider) Stats() Stats { return p.node.Stats() }
 func (p *Provider) Close(ctx context.Context) error {
 	var err error
 	p.closing.Do(func() {
+		p.leaving.Store(true)
 		ctx, cancel := context.WithTimeout(ctx, p.opts.LeaveTimeout)
 		defer cancel()
 		if err = p.node.Leave(ctx); err != nil {

@@ -76,7 +76,7 @@ var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "failureTimeout", Default: "1500ms", Min: int64(minFailureTimeout),
 		Doc: "After how much silence a member is replaced; raise it where processes may stand still for long."},
 		func(o *Options) *time.Duration { return &o.FailureTimeout }),
-	setting.Into(setting.Setting{Name: "leaveTimeout", Default: "1m", Min: int64(time.Millisecond),
+	setting.Into(setting.Setting{Name: "leaveTimeout", Default: "20s", Min: int64(time.Millisecond),
 		Doc: "How long a process that ends may take to hand its records over."},
 		func(o *Options) *time.Duration { return &o.LeaveTimeout }),
 }

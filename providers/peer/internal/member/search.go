@@ -54,6 +54,9 @@ func (a *Agent) try(ctx context.Context) {
 		return
 	}
 	result := int32(refused)
+	if a.unresolved() {
+		result = unreached
+	}
 	for _, addr := range targets {
 		switch err := a.net.attempt(addr).err; {
 		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, wire.ErrSelf):
@@ -131,6 +134,7 @@ func (a *Agent) resolve(ctx context.Context, target string) []string {
 	for i, h := range hosts {
 		hosts[i] = net.JoinHostPort(h, port)
 	}
+	a.net.resolve(target, hosts, err)
 	return hosts
 }
 

@@ -26,9 +26,16 @@ type transport struct {
 	done    chan struct{}
 	once    sync.Once
 
-	mu    sync.Mutex
-	addrs map[topology.ID]string
-	tried map[string]attempt // by address
+	mu       sync.Mutex
+	addrs    map[topology.ID]string
+	tried    map[string]attempt // by address
+	resolved map[string]answer  // by a seed that is a host name
+}
+
+// An answer is what became of looking a host name up.
+type answer struct {
+	addrs []string
+	err   error
 }
 
 // An attempt is how it went to call at an address.
@@ -45,7 +52,7 @@ func newTransport(ctx context.Context, w *wire.Endpoint) *transport {
 	t := &transport{
 		ctx: ctx, wire: w, packets: make(chan *memberlist.Packet, backlog), streams: make(chan net.Conn, backlog),
 		done: make(chan struct{}), addrs: make(map[topology.ID]string),
-		tried: make(map[string]attempt),
+		tried: make(map[string]attempt), resolved: make(map[string]answer),
 	}
 	w.Handle(wire.Gossip, func(from *wire.Hello, body []byte, _ wire.Responder) {
 		t.learn(from.ID, from.Addr)
@@ -141,6 +148,13 @@ func (t *transport) attempt(addr string) attempt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.tried[addr]
+}
+
+// resolve notes what became of looking a name up.
+func (t *transport) resolve(seed string, addrs []string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.resolved[seed] = answer{addrs, err}
 }
 
 // keep forgets the attempts at all other addresses.

@@ -204,17 +204,22 @@ func (c *client) remember(config *topology.Config) {
 	c.seen = c.seen[max(0, len(c.seen)-maxSeen):]
 }
 
+// addresses returns where members may be.
+func (c *client) addresses() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := slices.Concat(c.l.n.opts.Join, c.seen)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // search knocks at all addresses at once, and reports whether a member was found.
 func (c *client) search(ctx context.Context) bool {
-	c.mu.Lock()
-	addresses := slices.Concat(c.l.n.opts.Join, c.seen)
-	c.mu.Unlock()
-	slices.Sort(addresses)
 	ctx, cancel := context.WithTimeout(ctx, knockWait)
 	defer cancel()
 	var found atomic.Bool
 	var work sync.WaitGroup
-	for _, addr := range slices.Compact(addresses) {
+	for _, addr := range c.addresses() {
 		work.Go(func() {
 			if c.knock(ctx, addr) {
 				found.Store(true)

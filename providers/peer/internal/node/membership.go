@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/member"
@@ -49,6 +50,9 @@ type membership struct {
 	fx   view.Effects
 	met  int64 // when somebody was met first, before this one was a member
 	gone farewells
+
+	losses      losses
+	accompanied atomic.Bool // there were other members
 
 	found findings
 }
@@ -221,22 +225,8 @@ func (m *membership) adopt(c *topology.Config) {
 	}
 	m.polls.adopt(c)
 	m.gone.change(old, c, m.mono())
+	m.tell(old, c)
 	m.n.announce()
-}
-
-// safe reports whether this process could end without a loss.
-func (m *membership) safe() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.view.Safe() {
-		return false
-	}
-	for i := range m.slots {
-		if m.slots[i].exposed() {
-			return false
-		}
-	}
-	return true
 }
 
 // renewLeases tells each partition until when it may serve.

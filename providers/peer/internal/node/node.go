@@ -228,19 +228,6 @@ func (n *Node) ID() topology.ID {
 	return 0
 }
 
-// Safe reports whether this process could end without a loss. A client holds nothing, and
-// is safe when it knows the members.
-func (n *Node) Safe() bool {
-	l, _ := n.now()
-	switch {
-	case l == nil:
-		return false
-	case l.member == nil:
-		return l.config.Load() != nil
-	}
-	return l.member.safe()
-}
-
 // Leave hands everything over to the others, and returns when this process holds nothing
 // that they lack. The node serves on meanwhile. An error is ctx's: what is not handed
 // over by then is lost if the node is closed.

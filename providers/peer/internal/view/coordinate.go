@@ -20,7 +20,7 @@ func (m *Machine) coordinate(now int64, fx *Effects) {
 	if !m.mayChange(now) {
 		return
 	}
-	c := m.exclude(now, m.config, fx)
+	c := m.exclude(now, m.config)
 	c = m.withdraw(c)
 	if c.Merging == 0 {
 		c = m.admit(c)
@@ -58,12 +58,11 @@ func (m *Machine) mayChange(now int64) bool {
 }
 
 // exclude removes the members that have failed, once they cannot serve any more.
-func (m *Machine) exclude(now int64, c *topology.Config, fx *Effects) *topology.Config {
+func (m *Machine) exclude(now int64, c *topology.Config) *topology.Config {
 	for _, member := range m.config.Members {
 		if !m.suspects(now, member.ID) || !m.released(now, member.ID) {
 			continue
 		}
-		fx.Log = append(fx.Log, "removed "+member.Addr+": it does not answer")
 		c = m.remove(c, member.ID)
 	}
 	return c

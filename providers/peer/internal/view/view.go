@@ -293,6 +293,10 @@ func (m *Machine) Safe() bool {
 	return true
 }
 
+// Behind reports whether the cluster has gone on without this member, which holds what the
+// others lack.
+func (m *Machine) Behind() bool { return m.behind != nil }
+
 // Left reports whether this member, which is leaving, may end: it holds nothing and the
 // others know, or there is nobody who stays.
 func (m *Machine) Left(now int64) bool {

@@ -36,14 +36,15 @@ var (
 	// ErrNoAnswer means that somebody listens at an address, but did not say in time who
 	// that is.
 	ErrNoAnswer = errors.New("somebody listens and does not answer")
+	// ErrProtocol means that whoever listens at an address speaks another protocol.
+	ErrProtocol = errors.New("not the protocol of the grid")
 	// ErrUntrusted means that a certificate was not accepted.
 	ErrUntrusted = errors.New("the members do not trust each other")
 	// ErrInsecure means that plaintext was asked for beyond the loopback interface.
 	ErrInsecure = errors.New("plaintext is for loopback addresses only")
 
-	errProtocol = errors.New("not the protocol of the grid")
-	errTooMany  = errors.New("there are too many connections")
-	errStalled  = errors.New("the peer does not read its answers")
+	errTooMany = errors.New("there are too many connections")
+	errStalled = errors.New("the peer does not read its answers")
 )
 
 // notSent wraps the reason why a message was not sent.

@@ -101,7 +101,7 @@ func (r *reader) next() (frame, error) {
 	}
 	n := int64(binary.BigEndian.Uint32(r.buf[r.start:]))
 	if n < minLength || n > minLength+int64(r.maxBody) {
-		return frame{}, fmt.Errorf("%w: a frame of %d bytes", errProtocol, n)
+		return frame{}, fmt.Errorf("%w: a frame of %d bytes", ErrProtocol, n)
 	}
 	total := 4 + int(n)
 	if err := r.fill(total); err != nil {

@@ -78,8 +78,8 @@ func TestReaderRefuses(t *testing.T) {
 		b    []byte
 		want error
 	}{
-		"too short a length": {[]byte{0, 0, 0, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, errProtocol},
-		"too long a body":    {appendFrame(nil, 1, 0, 1, make([]byte, 101)), errProtocol},
+		"too short a length": {[]byte{0, 0, 0, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, ErrProtocol},
+		"too long a body":    {appendFrame(nil, 1, 0, 1, make([]byte, 101)), ErrProtocol},
 		"half a header":      {whole[:5], io.ErrUnexpectedEOF},
 		"half a body":        {whole[:len(whole)-1], io.ErrUnexpectedEOF},
 		"nothing":            {nil, io.EOF},

@@ -101,7 +101,7 @@ func explain(err error) error {
 		return fmt.Errorf("%w: the other side did not accept this one's certificate: has it another secret, domain, CA or list of names? (%w)", ErrUntrusted, err)
 	case errors.As(err, &plain):
 		return fmt.Errorf("%w: the other side does not speak TLS", ErrUntrusted)
-	case errors.Is(err, errProtocol):
+	case errors.Is(err, ErrProtocol):
 		return fmt.Errorf("%w: does only one side use TLS?", err)
 	case hungUp(err):
 		return fmt.Errorf("%w: it hung up, and may say why in its log: %w", ErrNoAnswer, err)

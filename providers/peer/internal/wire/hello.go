@@ -74,7 +74,7 @@ func (h *Hello) append(b []byte) []byte {
 // skipped.
 func parseHello(b []byte) (*Hello, error) {
 	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
-		return nil, fmt.Errorf("%w: no hello", errProtocol)
+		return nil, fmt.Errorf("%w: no hello", ErrProtocol)
 	}
 	b = b[len(magic):]
 	ok := true
@@ -104,7 +104,7 @@ func parseHello(b []byte) (*Hello, error) {
 		Cluster: text(), Zone: text(), Mode: text(), Addr: text(),
 	}
 	if !ok {
-		return nil, fmt.Errorf("%w: a broken hello", errProtocol)
+		return nil, fmt.Errorf("%w: a broken hello", ErrProtocol)
 	}
 	return h, nil
 }
@@ -191,7 +191,7 @@ func readHello(nc net.Conn) (*Hello, error) {
 	case f.typ == typeRefusal:
 		return nil, fmt.Errorf("%w: %s", ErrMismatch, strings.Map(printable, string(f.body)))
 	case f.typ != typeHello:
-		return nil, fmt.Errorf("%w: no hello", errProtocol)
+		return nil, fmt.Errorf("%w: no hello", ErrProtocol)
 	}
 	return parseHello(f.body)
 }

@@ -1,0 +1,50 @@
+package driver
+
+import (
+	"slices"
+	"time"
+)
+
+// A Reporter is a Provider that knows how it and its servers are.
+type Reporter interface {
+	// Health answers from knowledge, without any input or output. It is asked about once
+	// a second.
+	Health() Health
+}
+
+// Health is what a provider knows of itself. Each reason is one sentence for an operator,
+// without a full stop. The zero Health is that of a provider of which nothing bad is known.
+type Health struct {
+	// Unready says why operations cannot be carried out as they are configured: all
+	// operations, or those on some of the keys that this process cannot choose.
+	Unready []string
+	// Pending says why another process of the fleet must not be restarted yet although
+	// this one serves. It passes by itself: copies are being made, say.
+	Pending []string
+	// Unsafe says the same, for what stays until somebody does something about it or
+	// much time passes: records were lost, say.
+	Unsafe []string
+	// Servers are those that the provider connects to, if it knows each of them.
+	Servers []Server
+}
+
+// A Server is one of the servers that a provider connects to.
+type Server struct {
+	// Name tells the servers apart; as a rule it is the address.
+	Name string
+	// Down says why it cannot be used; empty: it can, as far as is known. Since is when
+	// that began.
+	Down  string
+	Since time.Time
+	// Affected says what cannot be done while it is down.
+	Affected string
+}
+
+// Ready reports whether operations are carried out as configured.
+func (h Health) Ready() bool { return len(h.Unready) == 0 }
+
+// Safe reports whether another process of the fleet may be restarted without a loss.
+func (h Health) Safe() bool { return h.Ready() && len(h.Pending)+len(h.Unsafe) == 0 }
+
+// Reasons says why it is not ready, and then why it is not safe.
+func (h Health) Reasons() []string { return slices.Concat(h.Unready, h.Pending, h.Unsafe) }

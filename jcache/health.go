@@ -1,0 +1,71 @@
+package jcache
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// Health is what a manager knows of its provider and of its servers.
+type Health = driver.Health
+
+// Health returns how the provider is, as far as it is known without asking anybody. It is
+// the one definition of two words:
+//
+// Ready: operations are carried out as configured. A process that is not ready should get
+// no requests.
+//
+// Safe: it is ready, every entry has the copies that it should have, none was lost, and
+// this process is not alone where it should have company. Then the next process of a
+// fleet may be restarted. Where entries are not kept in the processes, who is ready is
+// safe.
+func (m *CacheManager) Health() Health {
+	if m.Closed() {
+		return Health{Unready: []string{"the connection is closed"}}
+	}
+	switch conn := m.conn.(type) {
+	case driver.Reporter:
+		return conn.Health()
+	case driver.Safety:
+		if !conn.Safe() {
+			return Health{Pending: []string{"entries lack copies"}}
+		}
+	}
+	return Health{}
+}
+
+// Safe reports whether the next process of a fleet may be restarted: Health().Safe().
+func (m *CacheManager) Safe() bool { return m.Health().Safe() }
+
+// AwaitSafe waits until Safe holds. A server that does so before it says that it is ready
+// can be followed by the next one's restart. If ctx ends first, the error says why it is
+// not safe.
+func (m *CacheManager) AwaitSafe(ctx context.Context) error {
+	tick := time.NewTicker(safePoll)
+	defer tick.Stop()
+	for {
+		h := m.Health()
+		if h.Safe() {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return m.fail("await safe", "", fmt.Errorf("%s: %w", strings.Join(h.Reasons(), "; "), ctx.Err()))
+		}
+	}
+}
+
+const safePoll = 10 * time.Millisecond
+
+// LeaveTimeout returns how long Close may take to hand entries over to other processes;
+// zero where nothing is handed over.
+func (m *CacheManager) LeaveTimeout() time.Duration {
+	if l, ok := m.conn.(driver.Leaver); ok {
+		return l.LeaveTimeout()
+	}
+	return 0
+}
