@@ -12,17 +12,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/keepsake-cache/keepsake/configfile"
 	"github.com/keepsake-cache/keepsake/jcache"
 )
 
 // A monitor answers those who watch over a process, in plain HTTP: /metrics for
-// Prometheus, and /healthz, which is 200 as long as the next process of the fleet may be
-// restarted.
+// Prometheus, and what configfile.HealthHandler tells.
 type monitor struct {
 	ctx      context.Context // ends when the process begins to end
 	addr     net.Addr
 	registry *prometheus.Registry
-	managers atomic.Pointer[[]*jcache.CacheManager] // nil until they are open
+	system   atomic.Pointer[configfile.System] // nil until it is open
 	server   http.Server
 	done     chan struct{}
 }
@@ -41,7 +41,9 @@ func startMonitor(ctx context.Context, addr string) (*monitor, error) {
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", m.health)
+	for _, path := range []string{"/healthz", "/readyz", "/livez"} {
+		mux.Handle("GET "+path, configfile.HealthHandler(m.health))
+	}
 	m.server.Handler, m.server.ReadHeaderTimeout = mux, monitorPatience
 	go func() {
 		defer close(m.done)
@@ -50,8 +52,8 @@ func startMonitor(ctx context.Context, addr string) (*monitor, error) {
 	return m, nil
 }
 
-// watch adds managers whose providers have metrics.
-func (m *monitor) watch(managers []*jcache.CacheManager) error {
+// watch adds a system. Its providers may have metrics.
+func (m *monitor) watch(system *configfile.System, managers []*jcache.CacheManager) error {
 	for _, caches := range managers {
 		if p, ok := caches.Unwrap().(interface{ Collector() prometheus.Collector }); ok {
 			if err := m.registry.Register(p.Collector()); err != nil {
@@ -59,33 +61,23 @@ func (m *monitor) watch(managers []*jcache.CacheManager) error {
 			}
 		}
 	}
-	m.managers.Store(&managers)
+	m.system.Store(system)
 	return nil
 }
 
-func (m *monitor) health(w http.ResponseWriter, _ *http.Request) {
-	if trouble := m.trouble(); trouble != "" {
-		http.Error(w, trouble, http.StatusServiceUnavailable)
-		return
+func (m *monitor) health() jcache.Health {
+	var h jcache.Health
+	system := m.system.Load()
+	if system != nil {
+		h = system.Health()
 	}
-	_, _ = fmt.Fprintln(w, "ok") // whoever asked may be gone
-}
-
-// trouble says why the next process must not be restarted yet.
-func (m *monitor) trouble() string {
-	managers := m.managers.Load()
 	switch {
 	case m.ctx.Err() != nil:
-		return "handing over"
-	case managers == nil:
-		return "joining"
+		h.Unready = append(h.Unready, "handing over")
+	case system == nil:
+		h.Unready = append(h.Unready, "joining")
 	}
-	for _, caches := range *managers {
-		if !caches.Safe() {
-			return "records lack copies"
-		}
-	}
-	return ""
+	return h
 }
 
 // close waits a moment for the answers that are under way.

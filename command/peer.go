@@ -10,7 +10,7 @@ import (
 
 type peerCommand struct {
 	Config  string `required:"" placeholder:"FILE" help:"Configuration file whose cacheManager is a peer."`
-	Metrics string `placeholder:"ADDR" help:"Where /metrics and /healthz are served in plain HTTP, host:port. Without it they are not."`
+	Metrics string `placeholder:"ADDR" help:"Where /metrics, /healthz, /readyz and /livez are served in plain HTTP, host:port. Without it they are not."`
 }
 
 // Run keeps records for others until ctx ends, and then hands them over.
@@ -57,13 +57,14 @@ func keep(ctx context.Context, to streams, cfg *configfile.Config, system *confi
 		}
 	}
 	if watched != nil {
-		if err := watched.watch(managers); err != nil {
+		if err := watched.watch(system, managers); err != nil {
 			return err
 		}
 	}
 	for _, caches := range managers {
-		if err := caches.AwaitSafe(ctx); err != nil {
-			return err
+		if caches.AwaitSafe(ctx) != nil {
+			fmt.Fprintln(to.out, "handing over")
+			return nil
 		}
 	}
 	fmt.Fprintln(to.out, "ready")

@@ -15,7 +15,7 @@ const sessionsCache = "sessions"
 // config makes the configuration of the document.
 func (b *binder) config(root *node) *Config {
 	document := b.bind(root, documentElement)
-	cfg := &Config{file: b.file}
+	cfg := &Config{file: b.file, Shutdown: shutdownOf(document.values.Group(shutdownElement.name))}
 	managers := document.inner[managerElement.name]
 	if len(managers) == 0 {
 		b.at(root, "a cacheManager is required")

@@ -76,6 +76,8 @@ type Config struct {
 	CacheManagers []CacheManager
 	// Sessions has one element for each httpSession.
 	Sessions []Session
+	// Shutdown is how System.Serve ends.
+	Shutdown Shutdown
 
 	file string
 }

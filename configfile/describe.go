@@ -43,6 +43,7 @@ func (c *Config) Describe(w io.Writer) error {
 	text.element(managerElement.name, managers)
 	text.element(sessionElement.name, sessions)
 	text.element(sessionCacheElement.name, caches)
+	text.element(shutdownElement.name, []lines{c.Shutdown.describe()})
 	for _, notice := range notices {
 		text.add("# Notice: %s", strings.ReplaceAll(notice, "\n", " "))
 	}

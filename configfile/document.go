@@ -13,7 +13,7 @@ import (
 var documentElement = &element{
 	name:  rootName,
 	doc:   "Configures caches and HTTP sessions.",
-	inner: []*element{managerElement, sessionElement, sessionCacheElement},
+	inner: []*element{managerElement, sessionElement, sessionCacheElement, shutdownElement},
 	refused: map[string]string{
 		rootName:              "the document as a whole is the element keepsake; leave this one out",
 		"cachingProvider":     "providers are linked into the program; name one in cacheManager",

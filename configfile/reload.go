@@ -24,6 +24,9 @@ func (s *System) Reload(c *Config) (restart []string, err error) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	restart = s.managerChanges(c)
+	if c.Shutdown.withDefaults() != s.shutdown {
+		restart = append(restart, shutdownElement.name+" has changed; it is applied at the next start")
+	}
 	changes, sentences := s.sessionChanges(c)
 	var errs []error
 	for i, next := range changes {

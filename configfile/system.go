@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/keepsake-cache/keepsake/httpsession"
 	"github.com/keepsake-cache/keepsake/jcache"
@@ -27,8 +28,10 @@ func (c *Config) CacheManager(id string) (CacheManager, error) {
 type System struct {
 	managers []openManager
 	sessions []openSession
+	shutdown Shutdown
 
 	reloading sync.Mutex
+	stopping  atomic.Bool
 }
 
 type openManager struct {
@@ -48,7 +51,7 @@ func (c *Config) Open(ctx context.Context) (*System, error) {
 	if _, err := c.Check(); err != nil {
 		return nil, err
 	}
-	s := &System{}
+	s := &System{shutdown: c.Shutdown.withDefaults()}
 	if err := s.open(ctx, c); err != nil {
 		_ = s.Close(context.WithoutCancel(ctx)) // err says what is wrong
 		return nil, err

@@ -9,14 +9,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/configfile"
@@ -28,20 +25,14 @@ func main() {
 	name := flag.String("name", "", "the server's `name` in its answers")
 	config := flag.String("config", "", "configuration `file`, XML or YAML")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *listen, *name, *config); err != nil {
+	if err := run(context.Background(), *listen, *name, *config); err != nil {
 		fmt.Fprintln(os.Stderr, "sessionapp:", err)
 		os.Exit(1)
 	}
 }
 
-// startTimeout bounds the time until the provider answers, and stopTimeout the time
-// that requests in progress get at the end.
-const (
-	startTimeout = 30 * time.Second
-	stopTimeout  = 10 * time.Second
-)
+// startTimeout bounds the time until the provider answers.
+const startTimeout = 30 * time.Second
 
 func run(ctx context.Context, listen, name, config string) error {
 	cfg, err := configfile.Load(config)
@@ -57,32 +48,15 @@ func run(ctx context.Context, listen, name, config string) error {
 	if err != nil {
 		return err
 	}
-	defer system.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the process ends
 	sessions, err := system.Sessions("")
 	if err != nil {
 		return err
 	}
-	caches, err := system.CacheManager("")
-	if err != nil {
-		return err
-	}
-	if err := caches.AwaitSafe(starting); err != nil {
-		return err
-	}
-	l, err := net.Listen("tcp", listen)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("server %s listens on %s\n", name, l.Addr())
-	server := &http.Server{Handler: sessions.Handler(newHandler(name)), ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		<-ctx.Done()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		_ = server.Shutdown(stopping) // Serve says that it ended
-	}()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return system.Serve(ctx, &http.Server{
+		Addr: listen, Handler: sessions.Handler(newHandler(name)), ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(l net.Listener) context.Context {
+			fmt.Printf("server %s listens on %s\n", name, l.Addr())
+			return context.Background()
+		},
+	})
 }

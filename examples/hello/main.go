@@ -1,44 +1,46 @@
-// Command hello is a cache in the memory of the program, and the operations that
-// one meets first.
+// Command hello counts the visits of each visitor. It is the program of the README; the
+// test here runs what stands there.
 package main
 
 import (
 	"context"
 	"fmt"
 	"log"
-	"time"
+	"net/http"
 
-	"github.com/keepsake-cache/keepsake/jcache"
-	"github.com/keepsake-cache/keepsake/providers/memory"
+	"github.com/keepsake-cache/keepsake/configfile"
+	"github.com/keepsake-cache/keepsake/httpsession"
+	_ "github.com/keepsake-cache/keepsake/providers" // the providers a file can choose from
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	ctx := context.Background()
+	cfg, err := configfile.Load("keepsake.yaml")
+	if err != nil {
+		log.Fatal(err)
+	}
+	system, err := cfg.Open(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sessions, err := system.Sessions("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	http.Handle("/", sessions.Handler(http.HandlerFunc(visit)))
+	http.Handle("/healthz", system.HealthHandler())
+	// Serves until the process is asked to end, and then hands the sessions over.
+	if err := system.Serve(ctx, &http.Server{Addr: "127.0.0.1:8000"}); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context) error {
-	manager, err := memory.Open(memory.Options{})
+func visit(w http.ResponseWriter, r *http.Request) {
+	n, err := httpsession.Update(r.Context(), httpsession.From(r), "visits",
+		func(n int, _ bool) (int, error) { return n + 1, nil })
 	if err != nil {
-		return err
+		http.Error(w, "no session", httpsession.Status(err))
+		return
 	}
-	defer manager.Close(ctx) //nolint:errcheck // memory has nothing to lose
-
-	greetings, err := jcache.CreateCache(ctx, manager, "greetings", jcache.Options[string, string]{
-		Expiry: jcache.Created[string, string](time.Hour),
-	})
-	if err != nil {
-		return err
-	}
-	if err := greetings.Put(ctx, "en", "hello"); err != nil {
-		return err
-	}
-	first, err := greetings.PutIfAbsent(ctx, "en", "good day")
-	if err != nil {
-		return err
-	}
-	text, ok, err := greetings.Get(ctx, "en")
-	fmt.Println(text, ok, first) // hello true false
-	return err
+	fmt.Fprintf(w, "visit %d\n", n)
 }

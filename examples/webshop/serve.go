@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,14 +11,10 @@ import (
 	_ "github.com/keepsake-cache/keepsake/providers"
 )
 
-// startTimeout bounds the time until the provider answers, and stopTimeout the time
-// that requests in progress get at the end.
-const (
-	startTimeout = 30 * time.Second
-	stopTimeout  = 5 * time.Second
-)
+// startTimeout bounds the time until the provider answers.
+const startTimeout = 30 * time.Second
 
-// serve runs one shop server until ctx ends.
+// serve runs one shop server until ctx ends or it is asked to end.
 func serve(ctx context.Context, listen, name, config string) error {
 	cfg, err := configfile.Load(config)
 	if err != nil {
@@ -31,7 +26,6 @@ func serve(ctx context.Context, listen, name, config string) error {
 	if err != nil {
 		return err
 	}
-	defer system.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the process ends
 	sessions, err := system.Sessions("")
 	if err != nil {
 		return err
@@ -40,24 +34,15 @@ func serve(ctx context.Context, listen, name, config string) error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", listen)
-	if err != nil {
-		return err
-	}
-	if err := caches.AwaitSafe(starting); err != nil {
-		return err
-	}
-	fmt.Printf("server %s listens on %s\n", name, l.Addr())
 	shop := newShop(name, caches.Provider())
-	server := &http.Server{Handler: sessions.Handler(shop), ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		<-ctx.Done()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		_ = server.Shutdown(stopping) // Serve says that it ended
-	}()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	mux := http.NewServeMux()
+	mux.Handle("/", sessions.Handler(shop))
+	mux.Handle("/healthz", system.HealthHandler())
+	return system.Serve(ctx, &http.Server{
+		Addr: listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(l net.Listener) context.Context {
+			fmt.Printf("server %s listens on %s\n", name, l.Addr())
+			return context.Background()
+		},
+	})
 }

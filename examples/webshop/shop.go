@@ -84,7 +84,6 @@ func newShop(server, provider string) *shop {
 	s.mux.HandleFunc("POST /stop", s.stopServer)
 	s.mux.HandleFunc("GET /ServiceA", s.serviceA)
 	s.mux.HandleFunc("GET /ServiceB", s.serviceB)
-	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	return s
 }
 

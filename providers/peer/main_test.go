@@ -85,7 +85,7 @@ func settled(t testing.TB, members ...*peer.Provider) {
 	var since time.Time
 	poll(t, "the grid does not settle", 30*time.Second, func() bool {
 		for _, p := range members {
-			if p.Members() < len(members) || !p.Safe() {
+			if p.Members() < len(members) || len(p.Health().Pending) > 0 {
 				return false
 			}
 		}

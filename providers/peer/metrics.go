@@ -69,7 +69,7 @@ var metrics = []metric{
 		value: func(n *numbers) float64 { return one(n.Coordinator) }},
 	{name: "ready", gauge: true, help: "Whether operations are carried out as configured.",
 		value: func(n *numbers) float64 { return one(n.health.Ready()) }},
-	{name: "safe", gauge: true, help: "Whether another process may end without a loss: ready, all copies made, none lost lately, not alone where others should be.",
+	{name: "safe", gauge: true, help: "Whether this process could end without a loss.",
 		value: func(n *numbers) float64 { return one(n.health.Safe()) }},
 	{name: "merging", gauge: true, help: "Whether the grid gives its records to another one, after a split.",
 		value: func(n *numbers) float64 { return one(n.Merging) }},

@@ -81,7 +81,7 @@ type Options struct {
 	// back empty. Raise it where processes may stand still for long, for lack of
 	// processors for instance. Zero: 1.5 seconds; the least is half a second.
 	FailureTimeout time.Duration
-	// LeaveTimeout bounds the time in which Close hands everything over. Zero: 20
+	// LeaveTimeout bounds the time in which Close hands everything over. Zero: 15
 	// seconds, which is less than what Kubernetes gives a process to end.
 	LeaveTimeout time.Duration
 	// Logger hears of members that come and go. Nil: slog.Default().
@@ -140,7 +140,7 @@ const (
 	defaultJoinTimeout    = 3 * time.Second
 	defaultFailureTimeout = 1500 * time.Millisecond
 	minFailureTimeout     = 500 * time.Millisecond
-	defaultLeaveTimeout   = 20 * time.Second
+	defaultLeaveTimeout   = 15 * time.Second
 
 	// partitions is the same in every grid. It is prime, and large enough to spread
 	// well over dozens of members.

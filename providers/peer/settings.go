@@ -76,8 +76,8 @@ var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "failureTimeout", Default: "1500ms", Min: int64(minFailureTimeout),
 		Doc: "After how much silence a member is replaced; raise it where processes may stand still for long."},
 		func(o *Options) *time.Duration { return &o.FailureTimeout }),
-	setting.Into(setting.Setting{Name: "leaveTimeout", Default: "20s", Min: int64(time.Millisecond),
-		Doc: "How long a process that ends may take to hand its records over."},
+	setting.Into(setting.Setting{Name: "leaveTimeout", Default: "15s", Min: int64(time.Millisecond),
+		Doc: "How long a process that ends may take to hand its records over; whoever starts it must give it longer."},
 		func(o *Options) *time.Duration { return &o.LeaveTimeout }),
 }
 
