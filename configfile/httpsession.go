@@ -91,6 +91,14 @@ const (
 
 const forever = -time.Second // as -1 is read
 
+// idleTime is an invalidationTimeout in the words of httpsession.
+func idleTime(d time.Duration) time.Duration {
+	if d == forever {
+		return httpsession.Forever
+	}
+	return d
+}
+
 // sessionOptions says what the settings of sessionElement mean.
 func sessionOptions(v driver.Values) httpsession.Options {
 	sameSite := map[string]http.SameSite{
@@ -98,7 +106,7 @@ func sessionOptions(v driver.Values) httpsession.Options {
 		"None": http.SameSiteNoneMode, "Disabled": http.SameSiteDefaultMode,
 	}
 	return httpsession.Options{
-		MaxInactive: v.Duration("invalidationTimeout"),
+		MaxInactive: idleTime(v.Duration("invalidationTimeout")),
 		Lifetime:    max(0, v.Duration("absoluteTimeout")),
 		IDLength:    int(v.Int("idLength")),
 		Cookie: httpsession.Cookie{
@@ -122,7 +130,7 @@ func sessionValues(id string, o httpsession.Options) map[string]any {
 		http.SameSiteNoneMode: "None", http.SameSiteDefaultMode: "Disabled",
 	}
 	orForever := func(d time.Duration) time.Duration {
-		if d <= 0 {
+		if d <= 0 || d == httpsession.Forever {
 			return forever
 		}
 		return d

@@ -12,7 +12,7 @@ import (
 // pointers in disguise: converting to them allocates nothing.
 func (w *response) withAbilities() http.ResponseWriter {
 	var can ability
-	for under := w.ResponseWriter; under != nil; {
+	for under := w.ResponseWriter; under != nil; under = unwrap(under) {
 		switch under.(type) {
 		case http.Flusher, interface{ FlushError() error }:
 			can |= canFlush
@@ -23,11 +23,6 @@ func (w *response) withAbilities() http.ResponseWriter {
 		if _, ok := under.(http.Pusher); ok {
 			can |= canPush
 		}
-		u, ok := under.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			break
-		}
-		under = u.Unwrap()
 	}
 	switch can {
 	case canFlush:
@@ -83,13 +78,11 @@ var errHijack = errors.New("httpsession: a connection cannot be taken over by a 
 // then the connection is not handed over, and nothing is stored.
 func (w *response) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !w.begun {
-		s := &w.exchange.session
-		needs, err := s.needsCookie(w.exchange)
+		needs, err := w.exchange.session.needsCookie(w.exchange)
 		if err != nil {
 			return nil, nil, err
 		}
 		if needs {
-			s.forget()
 			return nil, nil, errHijack
 		}
 	}
@@ -100,15 +93,10 @@ func (w *response) hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 func (w *response) push(target string, opts *http.PushOptions) error {
-	for under := w.ResponseWriter; under != nil; {
+	for under := w.ResponseWriter; under != nil; under = unwrap(under) {
 		if p, ok := under.(http.Pusher); ok {
 			return p.Push(target, opts)
 		}
-		u, ok := under.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			break
-		}
-		under = u.Unwrap()
 	}
 	return http.ErrNotSupported
 }

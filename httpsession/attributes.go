@@ -1,9 +1,8 @@
 package httpsession
 
 import (
-	"bytes"
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/keepsake-cache/keepsake/jcache"
 )
@@ -11,7 +10,7 @@ import (
 // maxNameBytes is the longest name an attribute may have.
 const maxNameBytes = 255
 
-var errName = errors.New("httpsession: an attribute's name has 1 to 255 bytes")
+var errNoName = fmt.Errorf("httpsession: %w: an attribute needs a name", jcache.ErrInvalid)
 
 // Get returns an attribute, or ok == false if the session has none of that name or
 // there is no session. The value is decoded anew each time, so changing it changes
@@ -35,61 +34,87 @@ func (s *Session) attribute(ctx context.Context, name string) ([]byte, bool, err
 	if err := s.look(ctx); err != nil {
 		return nil, false, err
 	}
-	if c := findChange(s.changes, name); c != nil {
-		return c.value, c.value != nil, nil
+	if value, changed := s.wishes.changes.find(name); changed {
+		return value, value != nil, nil
 	}
-	value, ok := s.rec.attribute(name)
+	value, ok := s.index.attribute(&s.from.Value, name)
 	return value, ok, nil
 }
 
 // Set gives an attribute a value: anything that jcache.AppendValue can encode. It is
-// stored when the response begins, or at the end of the request if it has begun.
-// Other requests that set other attributes meanwhile do not undo it, nor it them.
+// stored when the response begins, or at once if it has begun. Other requests that set
+// other attributes meanwhile do not undo it, nor it them; of those that set the same one, the
+// last to be stored wins. A name of more than 255 bytes, or a value that the provider cannot
+// take together with what is known of the session, is ErrTooLarge, and changes nothing.
 //
 // Servlet: HttpSession.setAttribute.
 func (s *Session) Set(name string, value any) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
 	data, err := jcache.AppendValue(nil, value)
 	if err != nil {
 		return err
 	}
-	return s.change(change{name, data})
+	return s.wish(func(w *wishes) error {
+		c := change{name, data}
+		if err := s.fits(c); err != nil {
+			return err
+		}
+		w.changes.put(c)
+		w.create = true
+		return nil
+	})
 }
 
-// Delete removes an attribute, in the same way as Set stores one.
+// Delete removes an attribute, in the same way as Set stores one. It does not create a
+// session.
 //
 // Servlet: HttpSession.removeAttribute.
 func (s *Session) Delete(name string) error {
-	return s.change(change{name, nil})
+	if err := checkName(name); err != nil {
+		return err
+	}
+	return s.wish(func(w *wishes) error {
+		w.changes.put(change{name, nil})
+		return nil
+	})
 }
 
-func (s *Session) change(c change) error {
-	if c.name == "" || len(c.name) > maxNameBytes {
-		return errName
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return errNoName
+	case len(name) > maxNameBytes:
+		return fmt.Errorf("httpsession: %w: an attribute's name of %d bytes, more than %d", ErrTooLarge, len(name), maxNameBytes)
 	}
-	return s.note(func() {
-		if old := findChange(s.changes, c.name); old != nil {
-			*old = c
-			return
-		}
-		if s.state == present {
-			stored, ok := s.rec.attribute(c.name)
-			if ok == (c.value != nil) && bytes.Equal(stored, c.value) {
-				return // it is so already
-			}
-		}
-		s.changes = append(s.changes, c)
-	})
+	return nil
+}
+
+// fits returns an error if the session becomes too large with one change more, as far as
+// that is known.
+func (s *Session) fits(c change) error {
+	size := s.wishes.changes.sizeWith(c)
+	if err := s.manager.store.fits(size); err != nil || s.state != present {
+		return err
+	}
+	r := &s.from.Value
+	if s.manager.store.fits(size+len(r.attributes)) == nil {
+		return nil
+	}
+	return s.manager.store.fits(len(r.apply(s.wishes.changes.with(c), r.now())))
 }
 
 // Update changes an attribute atomically: fn gets its value, or ok == false if there
 // is none, and returns the new one, which Update stores at once and returns. If other
 // requests change the session meanwhile, on whichever server, fn runs again on what
-// they left. The request's other changes so far are stored with it. If fn returns
-// an error, nothing is stored. fn must not use the session.
+// they left. What the request has done before to the session, Renew and Invalidate included,
+// is stored with it, in order. If fn returns an error, nothing is stored. fn must not use
+// the session. A client that hangs up does not stop Update; a deadline of ctx does.
 func Update[T any](ctx context.Context, s *Session, name string, fn func(value T, ok bool) (T, error)) (T, error) {
 	var result T
-	if name == "" || len(name) > maxNameBytes {
-		return result, errName
+	if err := checkName(name); err != nil {
+		return result, err
 	}
 	err := s.update(ctx, name, func(data []byte, ok bool) ([]byte, error) {
 		var value T
@@ -111,33 +136,13 @@ func Update[T any](ctx context.Context, s *Session, name string, fn func(value T
 	return result, nil
 }
 
-func (s *Session) update(ctx context.Context, name string, fn func(data []byte, ok bool) ([]byte, error)) error {
+func (s *Session) update(ctx context.Context, name string, fn update) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.look(ctx); err != nil {
+	ctx, cancel, err := s.outlast(ctx)
+	if err != nil {
 		return err
 	}
-	edit := func(r record) (record, error) {
-		r = s.edited(r)
-		data, ok := r.attribute(name)
-		data, err := fn(data, ok)
-		if err != nil {
-			return r, err
-		}
-		r.attributes = r.apply([]change{{name, data}}, r.now())
-		return r, nil
-	}
-	switch s.state {
-	case endedMeanwhile, renewedRecently:
-		return ErrEnded
-	case present:
-		if err := s.write(ctx, edit); err != nil {
-			return err
-		}
-		if s.state != present {
-			return ErrEnded
-		}
-		return nil
-	}
-	return s.insert(ctx, edit)
+	defer cancel()
+	return s.flush(ctx, name, fn)
 }

@@ -22,7 +22,7 @@ func TestProviderTrouble(t *testing.T) {
 		{fmt.Errorf("%w: %w", jcache.ErrIndeterminate, context.DeadlineExceeded), 503},
 		{context.DeadlineExceeded, 503},
 		{jcache.ErrFull, 503},
-		{jcache.ErrTooLarge, 500},
+		{jcache.ErrTooLarge, 413},
 		{errors.New("something else"), 500},
 	} {
 		t.Run(trouble.err.Error(), func(t *testing.T) {

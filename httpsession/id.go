@@ -30,11 +30,30 @@ func validID(id string) bool {
 	return true
 }
 
-// storeKey is the key under which a session is stored. Who can read the store
-// cannot use what he finds there as a cookie.
+// A storeHash is the hash of an id. Who can read the store cannot use what he finds there
+// as a cookie.
+type storeHash [sha256.Size]byte
+
+// storeKey is the key under which a session is stored: the hash of its id as a text.
 func storeKey(id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	var room [maxIDLength]byte
+	return keyOf(sha256.Sum256(room[:copy(room[:], id)]))
+}
+
+const storeKeyBytes = (sha256.Size*8 + 5) / 6
+
+func keyOf(h storeHash) string {
+	var text [storeKeyBytes]byte
+	base64.RawURLEncoding.Encode(text[:], h[:])
+	return string(text[:])
+}
+
+// hashIn is the inverse of keyOf.
+func hashIn(key string) (h storeHash) {
+	var text [storeKeyBytes]byte
+	copy(text[:], key)
+	_, _ = base64.RawURLEncoding.Decode(h[:], text[:]) // keys are made by keyOf
+	return h
 }
 
 // maxCandidates bounds how many cookies of the same name are looked up: a browser
@@ -42,11 +61,14 @@ func storeKey(id string) string {
 const maxCandidates = 4
 
 // candidates appends to ids the values of the named cookie that could be ids, in the
-// order in which the client sent them.
+// order in which the client sent them. Some clients and proxies put them in quotes.
 func candidates(ids []string, h http.Header, name string) []string {
 	for _, line := range h["Cookie"] {
 		for part := range strings.SplitSeq(line, ";") {
 			key, value, ok := strings.Cut(textproto.TrimString(part), "=")
+			if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
+				value = value[1 : n-1]
+			}
 			if ok && key == name && validID(value) && len(ids) < maxCandidates {
 				ids = append(ids, value)
 			}

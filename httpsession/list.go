@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -95,6 +94,13 @@ func wellFormed(list []byte) bool {
 	return true
 }
 
+// attributeSize is how many bytes an attribute takes in a list.
+func attributeSize(name, value int) int {
+	var room [2 * binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(room[:], uint64(name))
+	return 8 + n + binary.PutUvarint(room[n:], uint64(value)) + name + value
+}
+
 func (a attribute) append(list []byte) []byte {
 	list = binary.LittleEndian.AppendUint64(list, uint64(a.changed))
 	list = binary.AppendUvarint(list, uint64(len(a.name)))
@@ -114,38 +120,9 @@ func (r *record) attribute(name string) ([]byte, bool) {
 	return nil, false
 }
 
-// names returns the names of the attributes.
-func (r *record) names() []string {
-	var names []string
-	for rest := r.attributes; len(rest) > 0; {
-		var a attribute
-		a, rest = nextAttribute(rest)
-		if !a.changed.removed() {
-			names = append(names, string(a.name))
-		}
-	}
-	return names
-}
-
-// A change sets an attribute to an encoded value or, with a nil value, removes it.
-type change struct {
-	name  string
-	value []byte
-}
-
-func findChange(changes []change, name string) *change {
-	for i := range changes {
-		if changes[i].name == name {
-			return &changes[i]
-		}
-	}
-	return nil
-}
-
-// apply returns the attributes with changes that are made now, of which there is at most
-// one for each name, and leaves r's own as they are. It sorts the changes.
+// apply returns the attributes with changes that are made now, and leaves r's own as they
+// are. The changes are in the order of their names, of which each stands once.
 func (r *record) apply(changes []change, now int64) []byte {
-	slices.SortFunc(changes, func(a, b change) int { return strings.Compare(a.name, b.name) })
 	size := len(r.attributes)
 	for _, c := range changes {
 		size += len(c.name) + len(c.value) + 8 + 2*binary.MaxVarintLen32

@@ -20,6 +20,7 @@ type Manager struct {
 	opts    atomic.Pointer[Options]
 	store   store
 	logSalt [16]byte
+	warned  struct{ http, detour atomic.Bool }
 }
 
 // New returns a manager that keeps its sessions in a cache of the given cache
@@ -32,7 +33,7 @@ func New(ctx context.Context, caches *jcache.CacheManager, opts Options) (*Manag
 	m := &Manager{}
 	_, _ = rand.Read(m.logSalt[:]) // it never fails
 	m.opts.Store(&opts)
-	m.store, err = openStore(ctx, caches, opts.CacheName, func() time.Duration { return m.opts.Load().Lifetime })
+	m.store, err = openStore(ctx, caches, opts.CacheName, func() time.Duration { return m.opts.Load().Lifetime }, m.logDamage)
 	if err != nil {
 		return nil, err
 	}
@@ -62,78 +63,46 @@ func (m *Manager) Close(ctx context.Context) error { return m.store.cache.Close(
 //
 // What next changed is stored before the first byte of the response leaves. If that
 // fails, the client gets the answer of Options.OnError, and nothing of what next
-// wrote. Changes after the first byte are stored at the end if they need no cookie;
-// otherwise they are an error in the log. If next panics, what it changed is not
-// stored. A client that hangs up does not stop anything from being stored.
+// wrote. Once the response has begun each change is stored at once; one that needs a cookie
+// is an error. If next panics, what is not stored yet is not stored. A client that
+// hangs up does not stop anything from being stored.
 //
 // The response writer that next gets has the Flush, Hijack, Push and ReadFrom of the
-// one underneath, and works with http.ResponseController.
+// one underneath, and works with http.ResponseController. What next does to its request,
+// such as to parse a form or to set a pattern, is seen by who called the handler.
+//
+// A request that has passed through the same manager before, with the same cookies, keeps its
+// session.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if x := m.FromContext(r.Context()).exchange; x != nil && x.serves(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
 		x := &exchange{Context: r.Context()}
-		x.session = Session{manager: m, opts: m.opts.Load(), header: r.Header, arrived: time.Now()}
+		x.session = Session{manager: m, opts: m.opts.Load(), exchange: x, arrived: time.Now()}
 		x.response = response{ResponseWriter: w, exchange: x}
-		inner := r.WithContext(x)
-		x.request = inner
-		next.ServeHTTP(x.response.withAbilities(), inner)
+		x.request = r.WithContext(x)
+		defer x.leave(r)
+		next.ServeHTTP(x.response.withAbilities(), x.request)
 		x.finish()
 	})
 }
 
 // From returns the session of a request. It is never nil: if the request did not
-// pass through Manager.Handler, every use of the session is ErrNoSession.
-func From(r *http.Request) *Session {
-	if s, ok := r.Context().Value(contextKey{}).(*Session); ok {
-		return s
-	}
-	return &Session{}
-}
+// pass through Manager.Handler, every use of the session is ErrNoSession. Of several
+// managers that the request has passed through it is that of the last one.
+func From(r *http.Request) *Session { return FromContext(r.Context()) }
 
-type contextKey struct{}
+// FromContext is From for code that has the request's context, or one derived from it.
+func FromContext(ctx context.Context) *Session { return sessionIn(ctx, nil) }
 
-// An exchange is one request with its session, its response and its context, in one
-// allocation.
-type exchange struct {
-	context.Context
-	session  Session
-	response response
-	request  *http.Request
-}
+// From returns the session that this manager gave a request, whichever other managers it
+// passed through. It is never nil; see the function From.
+func (m *Manager) From(r *http.Request) *Session { return m.FromContext(r.Context()) }
 
-// Value makes the session known to From.
-func (x *exchange) Value(key any) any {
-	if key == (contextKey{}) {
-		return &x.session
-	}
-	return x.Context.Value(key)
-}
-
-// finish stores what was not stored yet, after the handler has returned.
-func (x *exchange) finish() {
-	s := &x.session
-	switch {
-	case !x.response.begun:
-		// The handler wrote nothing, which is a response too.
-		_ = x.response.begin() // it has answered for itself
-	case !x.response.replaced:
-		if err := x.commit(); err != nil {
-			s.opts.Logger.Error("a change to a session after the response had begun is lost",
-				"session", s.manager.logID(s.id), "error", err)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over = true
-}
-
-// commit stores the session even if the client has hung up. The cache bounds the
-// time of what has no deadline.
-func (x *exchange) commit() error {
-	if x.session.settled() {
-		return nil
-	}
-	return x.session.commit(context.WithoutCancel(x.Context))
-}
+// FromContext is From for code that has the request's context, or one derived from it.
+func (m *Manager) FromContext(ctx context.Context) *Session { return sessionIn(ctx, m) }
 
 // logID returns a hash of an id that stays the same while the server runs.
 func (m *Manager) logID(id string) string {
@@ -143,4 +112,24 @@ func (m *Manager) logID(id string) string {
 	mac := hmac.New(sha256.New, m.logSalt[:])
 	mac.Write([]byte(id))
 	return hex.EncodeToString(mac.Sum(nil)[:6])
+}
+
+func (m *Manager) logDamage(err error) {
+	m.opts.Load().Logger.Warn("a stored session cannot be decoded; its visitor gets a new one", "error", err)
+}
+
+// warnOfHTTP says, once, why each request makes a new session.
+func (m *Manager) warnOfHTTP(opts *Options) {
+	if !m.warned.http.Swap(true) {
+		opts.Logger.Warn("the session cookie is Secure, and a request came over plain HTTP: the browser will not send the cookie back; " +
+			"use HTTPS, let the proxy that has it send X-Forwarded-Proto, or set Cookie.AllowHTTP (cookieSecure: false in a configuration file)")
+	}
+}
+
+// warnOfDetour says, once, that a response did not wait for its session.
+func (m *Manager) warnOfDetour(opts *Options) {
+	if !m.warned.detour.Swap(true) {
+		opts.Logger.Error("a session's cookie does not reach the browser: the response began without the session manager; " +
+			"write nothing before Manager.Handler, and let its handler write to the http.ResponseWriter that it is given")
+	}
 }

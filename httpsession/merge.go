@@ -15,7 +15,7 @@ func init() { jcache.RegisterMerge(codecID, mergeSessions) }
 // attribute is as it was changed last, on whichever side; so is the idle time. The session
 // was created at the earlier time, used at the later one, and lives until the later one
 // of the deadlines. A session that ended on one side has ended, whatever was done to it
-// on the other one.
+// on the other one; it has the successors that either side gave it.
 func mergeSessions(a, b jcache.Revision) jcache.Revision {
 	x, errX := recordCodec{}.Decode(a.Value)
 	y, errY := recordCodec{}.Decode(b.Value)
@@ -57,7 +57,7 @@ func later(a, b time.Time) time.Time {
 
 // merge returns what two servers made of a session.
 func (r *record) merge(o *record) record {
-	m := record{state: max(r.state, o.state), created: min(r.created, o.created)}
+	m := record{state: max(r.state, o.state), created: min(r.created, o.created), stored: max(r.stored, o.stored)}
 	switch {
 	case o.state != live && r.state == live:
 		m.accessed = o.accessed
@@ -67,6 +67,7 @@ func (r *record) merge(o *record) record {
 		m.accessed = max(r.accessed, o.accessed)
 	}
 	if m.state != live {
+		m.stored, m.successors = m.accessed, mergeSuccessors(r.successors, o.successors)
 		return m
 	}
 	m.maxInactive, m.chosen = r.maxInactive, r.chosen

@@ -109,7 +109,7 @@ func TestMerge(t *testing.T) {
 		a, b := test.early(base, fork), test.later(base, fork+1)
 		r := a.merge(&b)
 		var got []string
-		for _, name := range r.names() {
+		for _, name := range namesOf(r) {
 			value, _ := r.attribute(name)
 			got = append(got, name+"="+string(value))
 		}
@@ -182,7 +182,7 @@ func TestTombstonesAreBounded(t *testing.T) {
 		t.Errorf("there are %d tombstones, the first one of %s", len(names), slices.Min(names))
 	}
 	r.attributes = r.apply([]change{{"kept", []byte("y")}}, 3*many+removedTTL.Microseconds())
-	if names := count(r.attributes); len(names) != 0 || !slices.Equal(r.names(), []string{"kept"}) {
-		t.Errorf("later there are %d tombstones, and %v", len(names), r.names())
+	if names := count(r.attributes); len(names) != 0 || !slices.Equal(namesOf(r), []string{"kept"}) {
+		t.Errorf("later there are %d tombstones, and %v", len(names), namesOf(r))
 	}
 }

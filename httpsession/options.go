@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -15,14 +14,14 @@ type Options struct {
 	// that share sessions use the same name. Empty: "sessions".
 	CacheName string
 
-	// MaxInactive is how long a session lives without being used. A session is
-	// never ended before, and at most a hundredth of MaxInactive, or a minute if
-	// that is less, after that time. Zero: 30 minutes. Negative: for ever.
-	// A session can have a value of its own, see Session.SetMaxInactive.
+	// MaxInactive is how long a session lives without being used: a millisecond to a
+	// hundred years, or Forever. A session is never ended before, and at most a
+	// hundredth of MaxInactive, or a minute if that is less, after that time. Zero: 30
+	// minutes. A session can have a value of its own, see Session.SetMaxInactive.
 	MaxInactive time.Duration
 
 	// Lifetime is how long a session lives however much it is used. Renewing
-	// the id does not prolong it. Zero: no limit.
+	// the id does not prolong it. Zero or Forever: no limit.
 	Lifetime time.Duration
 
 	// Cookie describes the cookie that carries the id.
@@ -42,40 +41,12 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// A Cookie describes the session cookie. The zero value is sent over HTTPS only,
-// is hidden from scripts, is not sent along by other sites' forms, and ends with
-// the browser.
-type Cookie struct {
-	// Name of the cookie. Empty: "__Host-session", or "session" where the
-	// browser would refuse that name: with AllowHTTP, a Domain or a Path.
-	Name string
-	// Domain lets the subdomains of a domain share the cookie. Empty: only the
-	// host that set it.
-	Domain string
-	// Path limits the cookie to a part of the site. Empty: "/".
-	Path string
-	// MaxAge lets the cookie outlive the browser. Zero: it does not.
-	MaxAge time.Duration
-	// AllowHTTP sends the cookie over plain HTTP too. For development.
-	AllowHTTP bool
-	// AllowScript lets scripts in the page read the cookie.
-	AllowScript bool
-	// SameSite says which requests from other sites carry the cookie. Zero:
-	// http.SameSiteLaxMode, links but not forms and scripts.
-	// http.SameSiteDefaultMode leaves the attribute out.
-	SameSite http.SameSite
-	// Partitioned keeps a cookie of its own for each site that embeds this one.
-	Partitioned bool
-}
-
 const (
 	defaultCacheName   = "sessions"
 	defaultMaxInactive = 30 * time.Minute
 	defaultIDLength    = 43
 	minIDLength        = 22 // 132 bits; OWASP asks for 128
 	maxIDLength        = 128
-	secureCookieName   = "__Host-session"
-	plainCookieName    = "session"
 )
 
 // WithDefaults returns the options as a Manager uses them, with every zero value
@@ -97,57 +68,21 @@ func (o Options) WithDefaults() (Options, error) {
 		o.Logger = slog.Default()
 	}
 	var errs []error
-	if o.Lifetime < 0 {
-		errs = append(errs, errors.New("httpsession: Lifetime must not be negative"))
+	var err error
+	if o.MaxInactive, err = idleTime(o.MaxInactive); err != nil {
+		errs = append(errs, fmt.Errorf("MaxInactive: %w", err))
+	}
+	if o.Lifetime == Forever {
+		o.Lifetime = 0
+	}
+	if o.Lifetime < 0 || o.Lifetime > longestIdle {
+		errs = append(errs, errors.New("httpsession: Lifetime must not be negative, or more than 100 years"))
 	}
 	if o.IDLength < minIDLength || o.IDLength > maxIDLength {
 		errs = append(errs, fmt.Errorf("httpsession: IDLength must be %d to %d, not %d", minIDLength, maxIDLength, o.IDLength))
 	}
-	var err error
 	if o.Cookie, err = o.Cookie.withDefaults(); err != nil {
 		errs = append(errs, err)
 	}
 	return o, errors.Join(errs...)
-}
-
-func (c Cookie) withDefaults() (Cookie, error) {
-	hostOnly := !c.AllowHTTP && c.Domain == "" && (c.Path == "" || c.Path == "/")
-	if c.Name == "" {
-		c.Name = plainCookieName
-		if hostOnly {
-			c.Name = secureCookieName
-		}
-	}
-	if c.Path == "" {
-		c.Path = "/"
-	}
-	if c.SameSite == 0 {
-		c.SameSite = http.SameSiteLaxMode
-	}
-	var errs []error
-	if err := c.cookie("x").Valid(); err != nil {
-		errs = append(errs, fmt.Errorf("httpsession: %w", err))
-	}
-	if strings.HasPrefix(c.Name, "__Host-") && !hostOnly {
-		errs = append(errs, errors.New("httpsession: browsers refuse a cookie named __Host-… that allows HTTP or has a Domain or a Path; rename it or leave those out"))
-	}
-	if strings.HasPrefix(c.Name, "__Secure-") && c.AllowHTTP {
-		errs = append(errs, errors.New("httpsession: browsers refuse a cookie named __Secure-… that allows HTTP; rename it or use HTTPS"))
-	}
-	if c.SameSite == http.SameSiteNoneMode && c.AllowHTTP {
-		errs = append(errs, errors.New("httpsession: browsers refuse a cookie with SameSite=None that allows HTTP"))
-	}
-	if c.MaxAge < 0 {
-		errs = append(errs, errors.New("httpsession: Cookie.MaxAge must not be negative"))
-	}
-	return c, errors.Join(errs...)
-}
-
-// cookie returns the cookie that carries value.
-func (c Cookie) cookie(value string) *http.Cookie {
-	return &http.Cookie{
-		Name: c.Name, Value: value, Domain: c.Domain, Path: c.Path,
-		MaxAge: int(c.MaxAge / time.Second), Secure: !c.AllowHTTP, HttpOnly: !c.AllowScript,
-		SameSite: c.SameSite, Partitioned: c.Partitioned,
-	}
 }

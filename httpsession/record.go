@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache"
@@ -14,20 +15,27 @@ import (
 //	version      1 byte
 //	state        1 byte: live, renewed or invalidated
 //	created      8 bytes, microseconds since 1970
-//	accessed     8 bytes, the same; of a session that has ended, when it did
+//	accessed     8 bytes, the same: when the last request came that changed it; of a session
+//	             that has ended, when it did
+//	stored       4 bytes, how many microseconds later its idle time began
 //	maxInactive  8 bytes, milliseconds; not positive: for ever
 //	chosen       8 bytes, when maxInactive was set; zero: at the beginning
-//	attributes   see below
+//	attributes   see below; of a session that has ended: successors
 //
 // Numbers are little-endian. A session that has ended leaves a record without
-// attributes, a tombstone, so that whoever still holds its id learns that it is dead.
+// attributes, a tombstone, so that whoever still holds its id learns that it is dead. If its
+// id was renewed, the tombstone has the store keys of its successors, each as the 32 bytes
+// of the hash, in order. There is one, or several if a grid was split and its id renewed on
+// both sides.
 type record struct {
 	state       state
 	created     int64
 	accessed    int64
+	stored      int64
 	maxInactive time.Duration
 	chosen      int64
 	attributes  []byte // immutable
+	successors  []byte // immutable
 }
 
 // A state is what became of a session. Where records are merged, the greater one wins.
@@ -40,8 +48,8 @@ const (
 )
 
 const (
-	formatVersion = 2
-	fixedBytes    = 2 + 4*8
+	formatVersion = 3
+	fixedBytes    = 2 + 4*8 + 4
 )
 
 var errRecord = errors.New("damaged session record")
@@ -60,9 +68,13 @@ func (r *record) append(dst []byte) []byte {
 	dst = append(dst, formatVersion, byte(r.state))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.created))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.accessed))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(min(max(0, r.stored-r.accessed), math.MaxUint32)))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.maxInactive.Milliseconds()))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.chosen))
-	return append(dst, r.attributes...)
+	if r.state == live {
+		return append(dst, r.attributes...)
+	}
+	return append(dst, r.successors...)
 }
 
 // Decode keeps data, which is immutable as every stored record is. It checks the
@@ -75,14 +87,26 @@ func (recordCodec) Decode(data []byte) (record, error) {
 		state:       state(data[1]),
 		created:     int64(binary.LittleEndian.Uint64(data[2:])),
 		accessed:    int64(binary.LittleEndian.Uint64(data[10:])),
-		maxInactive: millis(int64(binary.LittleEndian.Uint64(data[18:]))),
-		chosen:      int64(binary.LittleEndian.Uint64(data[26:])),
-		attributes:  data[fixedBytes:],
+		maxInactive: millis(int64(binary.LittleEndian.Uint64(data[22:]))),
+		chosen:      int64(binary.LittleEndian.Uint64(data[30:])),
 	}
-	if !wellFormed(r.attributes) {
+	r.stored = r.accessed + int64(binary.LittleEndian.Uint32(data[18:]))
+	valid := false
+	if rest := data[fixedBytes:]; r.state == live {
+		r.attributes, valid = rest, wellFormed(rest)
+	} else {
+		r.successors, valid = rest, wellFormedSuccessors(rest)
+	}
+	if !valid {
 		return record{}, fmt.Errorf("%w: %w", jcache.ErrUndecodable, errRecord)
 	}
 	return r, nil
+}
+
+// tombstone is what a session leaves that ends now.
+func (r *record) tombstone(s state, successors []byte) record {
+	now := time.Now().UnixMicro()
+	return record{state: s, created: r.created, accessed: now, stored: now, successors: successors}
 }
 
 // millis saturates where milliseconds do not fit a Duration.
@@ -109,11 +133,11 @@ func touchInterval(maxInactive time.Duration) time.Duration {
 	return min(maxInactive/100, time.Minute)
 }
 
-// expiry is how long a record that was just used is kept.
-func (r *record) expiry(now time.Time, lifetime time.Duration) jcache.Expiry {
+// expiry is how long a record is kept that was last used at some time.
+func (r *record) expiry(used, now time.Time, lifetime time.Duration) jcache.Expiry {
 	left := time.Duration(-1) // for ever
 	if r.maxInactive > 0 {
-		left = r.maxInactive + touchInterval(r.maxInactive)
+		left = max(0, r.maxInactive+touchInterval(r.maxInactive)-max(0, now.Sub(used)))
 	}
 	if lifetime > 0 {
 		if end := time.UnixMicro(r.created).Add(lifetime).Sub(now); left < 0 || end < left {
@@ -126,16 +150,32 @@ func (r *record) expiry(now time.Time, lifetime time.Duration) jcache.Expiry {
 	return jcache.After(left)
 }
 
-// lastAccess is when the session was last recorded to be used; deadline is the
-// record's own.
-func (r *record) lastAccess(deadline time.Time) time.Time {
-	accessed := time.UnixMicro(r.accessed)
-	if r.maxInactive > 0 && !deadline.IsZero() {
-		if t := deadline.Add(-r.maxInactive - touchInterval(r.maxInactive)); t.After(accessed) {
-			return t
-		}
+// touched is when a use was last recorded by moving the record's deadline; ok is false if
+// none was since the record was stored.
+func (r *record) touched(deadline time.Time) (at time.Time, ok bool) {
+	if r.maxInactive <= 0 || deadline.IsZero() {
+		return time.Time{}, false
 	}
-	return accessed
+	interval := touchInterval(r.maxInactive)
+	at = deadline.Add(-r.maxInactive - interval)
+	// The first deadline is the end of a millisecond, and was set a moment later.
+	return at, at.Sub(time.UnixMicro(r.stored)) > max(interval/2, 2*time.Millisecond)
+}
+
+// lastAccess is when the session was last recorded to be used; deadline is the record's own.
+func (r *record) lastAccess(deadline time.Time) time.Time {
+	if at, ok := r.touched(deadline); ok {
+		return at
+	}
+	return time.UnixMicro(r.accessed)
+}
+
+// idleSince is when the idle time began that deadline is the end of.
+func (r *record) idleSince(deadline time.Time) time.Time {
+	if at, ok := r.touched(deadline); ok {
+		return at
+	}
+	return time.UnixMicro(r.stored)
 }
 
 // over reports whether the session has lived as long as any may.

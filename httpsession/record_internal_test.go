@@ -33,7 +33,7 @@ func FuzzRecord(f *testing.F) {
 		if r.maxInactive.Abs() < 1<<62 && !bytes.Equal(again, data) {
 			t.Errorf("%x became %x", data, again)
 		}
-		for _, name := range r.names() {
+		for _, name := range namesOf(r) {
 			if _, ok := r.attribute(name); !ok {
 				t.Errorf("attribute %q is listed and not found", name)
 			}
@@ -60,7 +60,7 @@ func TestApplyLeavesTheRestAlone(t *testing.T) {
 	if !bytes.Equal(before, r.attributes) {
 		t.Error("the old record changed")
 	}
-	names := next.names()
+	names := namesOf(next)
 	slices.Sort(names)
 	if !slices.Equal(names, []string{"a", "c", "d"}) {
 		t.Errorf("names %v", names)

@@ -2,12 +2,8 @@ package httpsession
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"sync"
 	"time"
-
-	"github.com/keepsake-cache/keepsake/jcache"
 )
 
 // A Session is what a handler sees of the visitor's session during one request.
@@ -15,43 +11,47 @@ import (
 // are stored together, just before the response begins. Its methods may be called
 // by several goroutines of the request, until the handler has returned.
 //
-// Reading a session that does not exist finds nothing. Changing one that does not
-// exist creates it.
+// The calls of a request take effect in their order. Reading a session that does not exist
+// finds nothing, and neither removing what it has not nor renewing its id creates it; Set,
+// Update, Create and SetMaxInactive do.
+//
+// Once the response has begun, with its first byte, every change is stored at once, and its
+// error is that of the call. One that needs a cookie is ErrHeadersSent.
 type Session struct {
-	manager *Manager
-	opts    *Options
-	header  http.Header // of the request
+	manager  *Manager
+	opts     *Options
+	exchange *exchange // of the request
+
+	mu      sync.Mutex
 	arrived time.Time
+	script
 
-	mu    sync.Mutex
-	state sessionState
-	room  [maxCandidates]string
-	ids   []string // in room: what the client sent and was not tried yet
-	id    string   // of a session that is present
-	isNew bool     // created by this request
-	from  entry    // as it was read; the start of the next write
-	rec   record   // as it is, without changes
-
-	changes     []change
-	maxInactive *time.Duration
-	create      bool
-	renew       bool
-	victim      *entry // a session that shall end
-
-	cookie    cookieChange
+	// The subject, as it is without the wishes.
+	state     sessionState
+	tried     uint8 // of the ids that the client sent
+	isNew     bool  // created by this request
+	fresh     bool  // the browser does not know id yet
+	cleared   bool  // the browser's cookie names a session that this request has ended
+	touchDone bool
 	sent      bool // the response has begun
 	over      bool // the handler has returned
-	touchDone bool
+	id        string
+	from      entry    // as it was read, or stored by this request; the start of the next write
+	index     index    // of its attributes
+	used      int64    // when it was before this request, in microseconds since 1970
+	seen      int64    // since when a response that has begun is shown it; zero: too long
+	trail     []victim // what the client's ids named that ended; others may have followed
+	failed    error    // why the response was replaced
 }
 
-// sessionState is what is known of the session in the store.
+// sessionState is what is known of the subject in the store.
 type sessionState uint8
 
 const (
 	unknown         sessionState = iota // not looked up yet
 	present                             // it is there
 	absent                              // there is none
-	gone                                // it was there when the request began, and expired
+	gone                                // it expired during the request, which shows what it was
 	endedMeanwhile                      // it was invalidated or renewed during the request
 	renewedRecently                     // shortly before the request
 )
@@ -64,80 +64,28 @@ func stateOf(r record, ok bool) sessionState {
 	return gone
 }
 
-type cookieChange uint8
-
-const (
-	cookieKeep cookieChange = iota
-	cookieSet
-	cookieClear
-)
-
-// renewGrace is how long after a renewal a request with the old id, sent before the
-// browser had the new cookie, may not start another session. Its cookie would
-// take the place of the new one.
-const renewGrace = 10 * time.Second
-
-// look finds the session that the client means, once. The lock is held.
-func (s *Session) look(ctx context.Context) error {
-	if s.manager == nil {
+// usable returns an error where there is no session to use.
+func (s *Session) usable() error {
+	switch {
+	case s.manager == nil:
 		return ErrNoSession
-	}
-	if s.over {
+	case s.over:
 		return ErrRequestOver
 	}
-	if s.state != unknown {
-		return nil
-	}
-	if s.ids == nil {
-		s.ids = candidates(s.room[:0], s.header, s.opts.Cookie.Name)
-	}
-	for len(s.ids) > 0 {
-		id := s.ids[0]
-		e, ok, err := s.manager.store.find(ctx, id)
-		if errors.Is(err, jcache.ErrUndecodable) {
-			s.opts.Logger.Warn("a stored session cannot be decoded; its visitor gets a new one",
-				"session", s.manager.logID(id), "error", err)
-			ok, err = false, nil
-		}
-		if err != nil {
-			return err
-		}
-		s.ids = s.ids[1:]
-		if ok && s.consider(id, e) {
-			return nil
-		}
-	}
-	s.state = absent
 	return nil
 }
 
-// consider takes up the session that was found under id, or says no.
-func (s *Session) consider(id string, e entry) bool {
-	r := e.Value
-	changed := time.UnixMicro(r.accessed)
-	switch {
-	case r.state == live && !r.over(time.Now(), s.opts.Lifetime):
-		s.state, s.id, s.from, s.rec = present, id, e, r
-	case r.state == live:
-		return false
-	case !changed.Before(s.arrived):
-		s.state = endedMeanwhile
-	case r.state == renewed && changed.Add(renewGrace).After(s.arrived):
-		s.state = renewedRecently
-	default:
-		return false
-	}
-	return true
-}
+// began is when the request came, as precisely as it is stored.
+func (s *Session) began() time.Time { return time.UnixMicro(s.arrived.UnixMicro()) }
 
-// Info describes a session.
+// Info describes a session. Its times are those that every other server shows.
 type Info struct {
 	// New: this request created it.
 	New bool
 	// Created is when it was created, and LastAccessed when it was last recorded
 	// to be used before this request.
 	Created, LastAccessed time.Time
-	// MaxInactive is how long it lives unused; zero: for ever.
+	// MaxInactive is how long it lives unused, or Forever.
 	MaxInactive time.Duration
 	// Attributes are the names of its attributes, in no order.
 	Attributes []string
@@ -151,97 +99,99 @@ func (s *Session) Info(ctx context.Context) (info Info, ok bool, err error) {
 	if err := s.look(ctx); err != nil {
 		return Info{}, false, err
 	}
-	if s.state != present && !s.toCreate() {
+	exists := s.state == present || s.state == gone
+	if !exists && !s.wishes.create {
 		return Info{}, false, nil
 	}
-	info = Info{New: s.isNew || s.state != present, Created: s.arrived, LastAccessed: s.arrived, MaxInactive: s.opts.MaxInactive}
-	if s.state == present {
-		info.Created = time.UnixMicro(s.rec.created)
-		info.LastAccessed = s.rec.lastAccess(s.from.Deadline)
-		info.MaxInactive = s.rec.maxInactive
+	info = Info{New: true, Created: s.began(), LastAccessed: s.began(), MaxInactive: s.opts.MaxInactive}
+	r := &s.from.Value
+	if exists {
+		info = Info{New: s.isNew, Created: time.UnixMicro(r.created), LastAccessed: time.UnixMicro(s.used), MaxInactive: shownIdle(r.maxInactive)}
 	}
-	if s.maxInactive != nil {
-		info.MaxInactive = *s.maxInactive
+	if s.wishes.idle != 0 {
+		info.MaxInactive = s.wishes.idle
 	}
-	info.MaxInactive = max(0, info.MaxInactive)
-	r := record{attributes: s.rec.apply(s.changes, 0)}
-	info.Attributes = r.names()
+	info.Attributes = s.wishes.changes.names(r)
 	return info, true, nil
-}
-
-// toCreate reports whether something was changed that needs a session to be in.
-func (s *Session) toCreate() bool {
-	return s.create || len(s.changes) > 0 || s.maxInactive != nil
 }
 
 // Create makes sure that there is a session at the end of the request, even an
 // empty one.
 func (s *Session) Create() error {
-	return s.note(func() { s.create = true })
+	return s.wish(func(w *wishes) error {
+		w.create = true
+		return nil
+	})
 }
 
-// SetMaxInactive gives this session an idle time of its own, from now on. A d that
-// is not positive lets it live for ever.
+// SetMaxInactive gives this session an idle time of its own, from now on: a millisecond to a
+// hundred years, or Forever. It is kept in milliseconds, rounded up. Any other d is an error.
 //
 // Servlet: HttpSession.setMaxInactiveInterval.
 func (s *Session) SetMaxInactive(d time.Duration) error {
-	return s.note(func() {
-		d = max(0, d)
-		s.maxInactive = &d
+	d, err := idleTime(d)
+	if err != nil {
+		return err
+	}
+	return s.wish(func(w *wishes) error {
+		w.idle, w.create = d, true
+		return nil
 	})
 }
 
 // Renew gives the session another id, and the browser another cookie, when the
-// response begins. Attributes and times stay. Requests with the old id find no
-// session from then on, those under way included. Call it when the visitor logs in
-// or gains rights, so that an id that somebody planted before is worth nothing.
+// response begins or, if that is earlier, with the next Update. Attributes and times stay.
+// Requests with the old id find no session from then on, those under way included. Call it
+// when the visitor logs in or gains rights, so that an id that somebody planted before is
+// worth nothing.
 //
 // Servlet: HttpServletRequest.changeSessionId.
 func (s *Session) Renew() error {
 	s.mu.Lock()
-	sent := s.sent
-	s.mu.Unlock()
-	if sent {
-		return ErrHeadersSent
-	}
-	return s.note(func() { s.renew = true })
-}
-
-// note records a wish for the time of the commit.
-func (s *Session) note(wish func()) error {
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.manager == nil {
-		return ErrNoSession
+	if err := s.usable(); err != nil {
+		return err
 	}
-	if s.over {
-		return ErrRequestOver
-	}
-	if s.sent && (s.state == absent || s.state == gone) {
+	switch {
+	case s.failed != nil:
+		return s.failed
+	case s.sent:
 		return ErrHeadersSent
 	}
-	wish()
+	s.wishes.renew = !s.fresh // of an id that nobody has seen there is no need
 	return nil
 }
 
-// Invalidate ends the session and removes its attributes when the response begins.
-// It stays dead, whatever older requests do later. Changes made afterwards in the
-// same request go to a new session.
+// Invalidate ends the session and removes its attributes when the response begins or, if
+// that is earlier, with the next Update. It stays dead, whatever older requests do later.
+// If another request has renewed the id, what the session has become ends. Changes made
+// afterwards in the same request go to a new session.
 //
 // Servlet: HttpSession.invalidate.
 func (s *Session) Invalidate(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.look(ctx); err != nil {
+	ctx, cancel, err := s.outlast(ctx)
+	if err != nil {
 		return err
 	}
-	if s.state == present {
-		victim := s.from
-		s.victim = &victim
+	defer cancel()
+	if err := s.find(ctx); err != nil {
+		return err
 	}
-	s.state, s.id, s.rec, s.isNew = absent, "", record{}, false
-	s.cookie = cookieKeep
-	s.discard()
+	if s.failed != nil {
+		return s.failed
+	}
+	s.victims = append(s.victims, s.trail...)
+	if s.state == present {
+		s.victims = append(s.victims, victim{s.from, s.fresh})
+	}
+	s.wishes, s.trail = wishes{}, nil
+	s.state, s.id, s.isNew, s.fresh = absent, "", false, false
+	s.see(entry{})
+	if s.sent {
+		return s.endVictims(ctx)
+	}
 	return nil
 }
 

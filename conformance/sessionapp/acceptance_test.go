@@ -313,7 +313,7 @@ func testLargeAttribute(t *testing.T, f *fleet) {
 		if _, got, _ := v.do(b, "GET /attr/large", ""); got != large {
 			t.Errorf("10 MiB came back as %d bytes", len(got))
 		}
-	case 500:
+	case 413:
 		if strings.Contains(answer, "0123") {
 			t.Error("the error repeats the value")
 		}

@@ -80,7 +80,7 @@ func newHandler(server string) http.Handler {
 	})
 	route("PUT /timeout", func(_ http.ResponseWriter, r *http.Request, s *httpsession.Session) error {
 		seconds, err := strconv.ParseFloat(r.FormValue("seconds"), 64)
-		if err != nil {
+		if err != nil || !(seconds > 0 && seconds < 1e9) {
 			return errBadRequest
 		}
 		return s.SetMaxInactive(time.Duration(seconds * float64(time.Second)))

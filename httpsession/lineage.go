@@ -1,0 +1,129 @@
+package httpsession
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+
+	"github.com/keepsake-cache/keepsake/jcache"
+)
+
+// A session whose id is renewed goes on under another store key; what it leaves under the
+// old one says where. Reads never follow, or an old id would be as good as the new one. Ends
+// do: a logout ends the visitor's session, whichever of its ids the browser sent.
+//
+// A renewal first stores the session under its new key and then leaves the tombstone, on
+// condition that the old record is the one that was copied. An end that comes before the
+// tombstone takes the old record away, so that the renewal fails and removes its copy, whose
+// id nobody has seen; one that comes after the tombstone follows it. So after an end no
+// id of the session is live.
+
+// wellFormedSuccessors reports whether a tombstone's list is whole and in order.
+func wellFormedSuccessors(list []byte) bool {
+	if len(list)%sha256.Size != 0 {
+		return false
+	}
+	for rest := list; len(rest) > sha256.Size; rest = rest[sha256.Size:] {
+		if bytes.Compare(rest[:sha256.Size], rest[sha256.Size:2*sha256.Size]) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// mergeSuccessors returns those of both lists.
+func mergeSuccessors(x, y []byte) []byte {
+	hashes := slices.Collect(slices.Chunk(slices.Concat(x, y), sha256.Size))
+	slices.SortFunc(hashes, bytes.Compare)
+	return slices.Concat(slices.CompactFunc(hashes, bytes.Equal)...)
+}
+
+// end ends the session that was read as from and those that followed it, and reports whether
+// any of them was alive. A damaged record is as good as none.
+func (s store) end(ctx context.Context, from entry) (lived bool, err error) {
+	seen := make(map[string]bool)
+	for next := []entry{from}; len(next) > 0; {
+		e := next[0]
+		next = next[1:]
+		if seen[e.Key] {
+			continue
+		}
+		seen[e.Key] = true
+		was, err := s.bury(ctx, e)
+		if errors.Is(err, jcache.ErrUndecodable) {
+			s.damaged(err)
+			continue
+		}
+		if err != nil {
+			return lived, err
+		}
+		lived = lived || was.lived
+		for hash := range slices.Chunk(was.successors, sha256.Size) {
+			next = append(next, entry{Key: keyOf(storeHash(hash))})
+		}
+	}
+	return lived, nil
+}
+
+type buried struct {
+	lived      bool
+	successors []byte
+}
+
+// bury leaves a tombstone in the place of a session that is alive.
+func (s store) bury(ctx context.Context, from entry) (buried, error) {
+	return jcache.InvokeEntry(ctx, s.cache, from, func(_ context.Context, e *jcache.MutableEntry[string, record]) (buried, error) {
+		r, ok, err := e.Value()
+		if err != nil || !ok || r.state != live {
+			return buried{successors: r.successors}, err
+		}
+		e.SetValue(r.tombstone(invalidated, nil))
+		return buried{lived: true}, nil
+	})
+}
+
+// maxMoves bounds how often a session that is being moved may change under way.
+const maxMoves = 16
+
+var errChanged = errors.New("the session changed while it was moved")
+
+// move gives the session, as change makes it, the store key of another id and leaves a
+// tombstone under the old one. Nothing that others write meanwhile is lost: the tombstone
+// only replaces the very session that was copied. What was not completed leaves no copy.
+func (s store) move(ctx context.Context, from entry, key string, change func(record) (record, error)) (moved record, now sessionState, err error) {
+	copied, hash := false, hashIn(key)
+	defer func() {
+		if copied && (err != nil || now != present) {
+			_, _ = s.cache.Remove(ctx, key) // nobody has its id
+		}
+	}()
+	for range maxMoves {
+		base := from.Value
+		if moved, err = change(base); err != nil {
+			return moved, present, err
+		}
+		copied = true
+		if err = s.cache.Put(ctx, key, moved); err != nil {
+			return moved, present, err
+		}
+		_, now, err = s.edit(ctx, from, func(r record) (record, error) {
+			if !bytes.Equal(r.attributes, base.attributes) || r.maxInactive != base.maxInactive {
+				return r, errChanged
+			}
+			return r.tombstone(renewed, hash[:]), nil
+		})
+		if !errors.Is(err, errChanged) {
+			return moved, now, err
+		}
+		var ok bool
+		if from, ok, err = s.find(ctx, from.Key); err != nil {
+			return moved, present, err
+		}
+		if !ok || from.Value.state != live {
+			return moved, stateOf(from.Value, ok), nil
+		}
+	}
+	return moved, present, jcache.ErrContention
+}
