@@ -93,6 +93,9 @@ func (b *binder) cacheManager(m *bound) CacheManager {
 func (b *binder) cache(c *bound) jcache.CacheConfig {
 	v := c.values
 	cfg := jcache.CacheConfig{Name: v.String("name"), ExpiryPolicy: v.String("expiryPolicy"), Expiry: v.Duration("expiry")}
+	if v.Given("codec") {
+		cfg.Codec = v.String("codec")
+	}
 	eternal := cfg.ExpiryPolicy == "eternal"
 	switch {
 	case eternal && v.Given("expiry"):

@@ -190,6 +190,12 @@ func describeCache(c jcache.CacheConfig) lines {
 		l.scalar("", policy.Setting, c.ExpiryPolicy, "")
 		l.scalar("", expiry.Setting, c.Expiry, "")
 	}
+	codec, _ := cacheElement.word("codec")
+	if c.Codec == "" {
+		l.scalar("#", codec.Setting, codec.Default, "")
+	} else {
+		l.scalar("", codec.Setting, c.Codec, "")
+	}
 	return l
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -57,6 +58,8 @@ var cacheElement = &element{
 		{Setting: driver.Setting{Name: "expiryPolicy", Default: "eternal", OneOf: jcache.ExpiryPolicyNames(),
 			Doc: "From when on entries live for expiry: their creation, last read, last update, or last use of any kind; eternal ones live for ever."}},
 		{Setting: driver.Setting{Name: "expiry", Kind: driver.KindDuration, Doc: "How long entries live by the expiryPolicy."}},
+		{Setting: driver.Setting{Name: "codec", Default: codec.Default,
+			Doc: "How values are encoded: cbor, json, gob, or a format of the program's, which can choose one where this is not set."}, valid: validCodec},
 	},
 	refused: map[string]string{
 		"cacheManagerRef": "a cache belongs to the cacheManager around it",
@@ -118,6 +121,15 @@ func validCacheName(v any) error {
 func match(v any, pattern *regexp.Regexp, otherwise string) error {
 	if !pattern.MatchString(v.(string)) {
 		return errors.New(otherwise)
+	}
+	return nil
+}
+
+// validCodec looks for the format when the document is read, for programs register theirs
+// when they start.
+func validCodec(v any) error {
+	if _, err := codec.FormatOf(v.(string)); err != nil {
+		return errors.New("this program has no codec of that name; it has " + strings.Join(codec.Formats(), ", "))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/keepsake-cache/keepsake/httpsession"
+	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -37,6 +38,9 @@ var sessionElement = &element{
 		{Setting: driver.Setting{Name: "idLength", Kind: driver.KindInt, Default: "43",
 			Doc: "Characters of an id, of 6 random bits each: 22 to 128."},
 			liberty: "23", valid: validIDLength},
+		{Setting: driver.Setting{Name: "codec", Default: codec.Default,
+			Doc: "How attributes are encoded: cbor, json, gob, or a format of the program's. What was encoded otherwise stays readable."},
+			valid: validCodec},
 	},
 	fixed: []fixed{
 		{Setting: driver.Setting{Name: "cookiesEnabled", Kind: driver.KindBool},
@@ -109,6 +113,7 @@ func sessionOptions(v driver.Values) httpsession.Options {
 		MaxInactive: idleTime(v.Duration("invalidationTimeout")),
 		Lifetime:    max(0, v.Duration("absoluteTimeout")),
 		IDLength:    int(v.Int("idLength")),
+		Codec:       v.String("codec"),
 		Cookie: httpsession.Cookie{
 			Name:        v.String("cookieName"),
 			Domain:      v.String("cookieDomain"),
@@ -140,6 +145,7 @@ func sessionValues(id string, o httpsession.Options) map[string]any {
 		"invalidationTimeout": orForever(o.MaxInactive),
 		"absoluteTimeout":     orForever(o.Lifetime),
 		"idLength":            int64(o.IDLength),
+		"codec":               o.Codec,
 		"cookieName":          o.Cookie.Name,
 		"cookieDomain":        o.Cookie.Domain,
 		"cookiePath":          o.Cookie.Path,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/codec"
 )
 
 // maxNameBytes is the longest name an attribute may have.
@@ -15,7 +16,7 @@ var errNoName = fmt.Errorf("httpsession: %w: an attribute needs a name", jcache.
 // Get returns an attribute, or ok == false if the session has none of that name or
 // there is no session. The value is decoded anew each time, so changing it changes
 // nothing but the copy. An attribute that is not a T matches jcache.ErrTypeMismatch;
-// jcache.DecodeValue says which types can be read as which.
+// codec.Decode says which types can be read as which.
 //
 // Servlet: HttpSession.getAttribute.
 func Get[T any](ctx context.Context, s *Session, name string) (value T, ok bool, err error) {
@@ -23,7 +24,7 @@ func Get[T any](ctx context.Context, s *Session, name string) (value T, ok bool,
 	if err != nil || !ok {
 		return value, false, err
 	}
-	value, err = jcache.DecodeValue[T](data)
+	value, err = codec.Decode[T](data)
 	return value, err == nil, err
 }
 
@@ -41,18 +42,20 @@ func (s *Session) attribute(ctx context.Context, name string) ([]byte, bool, err
 	return value, ok, nil
 }
 
-// Set gives an attribute a value: anything that jcache.AppendValue can encode. It is
+// Set gives an attribute a value: anything that Options.Codec can give back equal, by
+// default what codec.Append says; the rest is an error with the path to it. It is
 // stored when the response begins, or at once if it has begun. Other requests that set
 // other attributes meanwhile do not undo it, nor it them; of those that set the same one, the
 // last to be stored wins. A name of more than 255 bytes, or a value that the provider cannot
-// take together with what is known of the session, is ErrTooLarge, and changes nothing.
+// take together with what is known of the session, is ErrTooLarge. After an error, the
+// attribute is as it was.
 //
 // Servlet: HttpSession.setAttribute.
 func (s *Session) Set(name string, value any) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	data, err := jcache.AppendValue(nil, value)
+	data, err := s.encode(value)
 	if err != nil {
 		return err
 	}
@@ -120,14 +123,14 @@ func Update[T any](ctx context.Context, s *Session, name string, fn func(value T
 		var value T
 		var err error
 		if ok {
-			if value, err = jcache.DecodeValue[T](data); err != nil {
+			if value, err = codec.Decode[T](data); err != nil {
 				return nil, err
 			}
 		}
 		if result, err = fn(value, ok); err != nil {
 			return nil, err
 		}
-		return jcache.AppendValue(nil, result)
+		return s.encode(result)
 	})
 	if err != nil {
 		var zero T

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/codec"
 )
 
 // Options configures a Manager. The zero value is safe and needs HTTPS.
@@ -26,6 +28,11 @@ type Options struct {
 
 	// Cookie describes the cookie that carries the id.
 	Cookie Cookie
+
+	// Codec names the format in which attributes are encoded: "cbor", "json", "gob",
+	// or one of codec.RegisterFormat. Attributes that were encoded in another one stay
+	// readable. Empty: "cbor", which keeps most types.
+	Codec string
 
 	// IDLength is the number of characters of an id, of 6 random bits each.
 	// Zero: 43, which is 258 bits. Allowed: 22 to 128.
@@ -58,6 +65,9 @@ func (o Options) WithDefaults() (Options, error) {
 	if o.MaxInactive == 0 {
 		o.MaxInactive = defaultMaxInactive
 	}
+	if o.Codec == "" {
+		o.Codec = codec.Default
+	}
 	if o.IDLength == 0 {
 		o.IDLength = defaultIDLength
 	}
@@ -77,6 +87,9 @@ func (o Options) WithDefaults() (Options, error) {
 	}
 	if o.Lifetime < 0 || o.Lifetime > longestIdle {
 		errs = append(errs, errors.New("httpsession: Lifetime must not be negative, or more than 100 years"))
+	}
+	if _, err := codec.FormatOf(o.Codec); err != nil {
+		errs = append(errs, fmt.Errorf("httpsession: Codec: %w", err))
 	}
 	if o.IDLength < minIDLength || o.IDLength > maxIDLength {
 		errs = append(errs, fmt.Errorf("httpsession: IDLength must be %d to %d, not %d", minIDLength, maxIDLength, o.IDLength))

@@ -118,3 +118,88 @@ func TestOtherCodecs(t *testing.T) {
 		t.Error("two codecs have the same identifier")
 	}
 }
+
+// The configuration can choose a cache's codec by its name, and the program only where it
+// does not.
+func TestDeclaredCodec(t *testing.T) {
+	ctx := t.Context()
+	m := openMemory(t, jcache.ManagerOptions{Caches: []jcache.CacheConfig{{Name: "json", Codec: "json"}, {Name: "open"}}})
+	for name, declared := range map[string]bool{"json": true, "open": false} {
+		c, err := jcache.GetCache[string, map[string]float64](ctx, m, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Put(ctx, "k", map[string]float64{"a": 1}); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		opts := jcache.Options[string, map[string]float64]{Codec: jcache.Gob[map[string]float64]()}
+		if _, err := jcache.CreateCache(ctx, m, name, opts); errors.Is(err, jcache.ErrInvalid) != declared {
+			t.Errorf("%s: a codec of the program beside the configuration's: got error %v", name, err)
+		}
+	}
+	if _, err := jcache.NewManager(nil, jcache.ManagerOptions{Caches: []jcache.CacheConfig{{Name: "c", Codec: "xml"}}}); !errors.Is(err, jcache.ErrInvalid) {
+		t.Errorf("an unknown codec: got error %v, want ErrInvalid", err)
+	}
+}
+
+// Keys that cannot be told apart by what is stored of them are refused when the cache is
+// created.
+func TestKeysAreInjectiveOrRefused(t *testing.T) {
+	type tenantKey struct {
+		Kind   string
+		tenant int
+	}
+	if (tenantKey{"cart", 7}) == (tenantKey{"cart", 8}) {
+		t.Fatal("these are different keys")
+	}
+	_, err := jcache.CreateCache(t.Context(), openMemory(t, jcache.ManagerOptions{}), "c", jcache.Options[[1]tenantKey, string]{})
+	if !errors.Is(err, jcache.ErrInvalid) || !strings.Contains(err.Error(), "[].tenant: ") {
+		t.Errorf("got error %v, want ErrInvalid with the path", err)
+	}
+	type jsonKey struct {
+		Kind   string
+		Tenant int `json:"-"`
+	}
+	c := create(t, jcache.Options[jsonKey, string]{})
+	for _, tenant := range []int{7, 8} {
+		if err := c.Put(t.Context(), jsonKey{"cart", tenant}, "of "+strings.Repeat("I", tenant)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, _, err := c.Get(t.Context(), jsonKey{"cart", 7}); got != "of IIIIIII" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// A refused value changes nothing: what was there stays. Values that contain themselves
+// are refused, too.
+func TestRefusedPutChangesNothing(t *testing.T) {
+	type folder struct {
+		Name   string
+		Parent *folder
+		Sub    []*folder
+	}
+	ctx, c := t.Context(), create(t, jcache.Options[string, *folder]{})
+	if err := c.Put(ctx, "k", &folder{Name: "old"}); err != nil {
+		t.Fatal(err)
+	}
+	root := &folder{Name: "root"}
+	root.Sub = []*folder{{Name: "sub", Parent: root}}
+	_, _, getAndPut := c.GetAndPut(ctx, "k", root)
+	_, replace := c.Replace(ctx, "k", root)
+	_, compare := c.CompareAndReplace(ctx, "k", &folder{Name: "old"}, root)
+	for name, err := range map[string]error{
+		"Put": c.Put(ctx, "k", root), "PutAll": c.PutAll(ctx, map[string]*folder{"k": root}),
+		"GetAndPut": getAndPut, "Replace": replace, "CompareAndReplace": compare,
+	} {
+		if !errors.Is(err, jcache.ErrInvalid) || !strings.Contains(err.Error(), "folder.Sub[].Parent") {
+			t.Errorf("%s: got error %v, want ErrInvalid with the path", name, err)
+		}
+	}
+	if got, ok, err := c.Get(ctx, "k"); !ok || err != nil || got.Name != "old" {
+		t.Errorf("afterwards: %v, %v, %v", got, ok, err)
+	}
+}

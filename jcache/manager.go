@@ -67,6 +67,9 @@ func NewManager(conn driver.Provider, opts ManagerOptions) (*CacheManager, error
 		if _, err := NewExpiryPolicy[string, any](c.ExpiryPolicy, c.Expiry); err != nil {
 			return nil, fmt.Errorf("cache %s: %w", c.Name, err)
 		}
+		if _, err := codec.FormatOf(c.Codec); err != nil {
+			return nil, fmt.Errorf("cache %s: %w", c.Name, err)
+		}
 		m.declared[c.Name] = c
 	}
 	return m, nil
@@ -128,6 +131,16 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 			return nil, fmt.Errorf("%w: the configuration declares the cache's expiry; Options.Expiry must be nil", ErrInvalid)
 		}
 		opts.Expiry, _ = NewExpiryPolicy[K, V](declared.ExpiryPolicy, declared.Expiry) // NewManager has checked it
+		if declared.Codec != "" {
+			if opts.Codec != nil {
+				return nil, fmt.Errorf("%w: the configuration declares the cache's codec; Options.Codec must be nil", ErrInvalid)
+			}
+			format, err := codec.FormatOf(declared.Codec)
+			if err != nil {
+				return nil, err
+			}
+			opts.Codec = codec.Of[V](format)
+		}
 	}
 	c := &Cache[K, V]{manager: m, keys: keys, scheme: scheme[K, V]{codec: opts.Codec}, equal: opts.Equal}
 	if c.codec == nil {

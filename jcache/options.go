@@ -15,7 +15,8 @@ type Options[K comparable, V any] struct {
 	// package know it themselves.
 	LongestTTL time.Duration
 
-	// Codec encodes values. Nil: Tagged.
+	// Codec encodes values. Nil: the one that the configuration declares for the
+	// cache's name, or else Tagged.
 	Codec Codec[V]
 
 	// Equal compares values for CompareAndReplace and CompareAndRemove. Nil:
@@ -31,4 +32,7 @@ type CacheConfig struct {
 	// ExpiryPolicy is a name for NewExpiryPolicy, and Expiry its duration.
 	ExpiryPolicy string
 	Expiry       time.Duration
+	// Codec is the name of the format that encodes values: "cbor", "json", "gob", or
+	// one of codec.RegisterFormat. Empty: Options.Codec, or "cbor".
+	Codec string
 }

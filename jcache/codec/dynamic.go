@@ -161,7 +161,7 @@ func appendDynamic(dst []byte, v reflect.Value, depth int, as role) ([]byte, err
 	}
 	p, err := planOf(t, as)
 	if err != nil {
-		return nil, at(".("+t.String()+")", err)
+		return nil, inside(t, err)
 	}
 	natural := isNatural(v, t)
 	if !natural {
@@ -172,7 +172,7 @@ func appendDynamic(dst []byte, v reflect.Value, depth int, as role) ([]byte, err
 		dst = appendText(append(appendHead(dst, majorTag, tagObject), majorArray|2), name)
 	}
 	if dst, err = p.encode(dst, v, depth+1); err != nil && !natural {
-		err = at(".("+t.String()+")", err)
+		err = inside(t, err)
 	}
 	return dst, err
 }

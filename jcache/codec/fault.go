@@ -47,6 +47,14 @@ func at(part string, err error) error {
 	return &fault{kind: f.kind, path: path, why: f.why}
 }
 
+// inside is at for what is within a value in an interface.
+func inside(t reflect.Type, err error) error {
+	if f, ok := err.(*fault); !ok || f.path == "" { //nolint:errorlint // nothing wraps faults here
+		return err
+	}
+	return at(".("+t.String()+")", err)
+}
+
 // within is at for the type that the value as a whole has.
 func within(t reflect.Type, err error) error {
 	for t.Kind() == reflect.Pointer && t.Name() == "" {

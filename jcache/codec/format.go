@@ -58,7 +58,14 @@ func FormatOf(name string) (Format, error) {
 	if f := formats.byName[name]; f != nil {
 		return f, nil
 	}
-	return nil, fmt.Errorf("%w: there is no codec of that name; there are %v", ErrInvalid, slices.Sorted(maps.Keys(formats.byName)))
+	return nil, fmt.Errorf("%w: there is no codec of that name; see codec.RegisterFormat", ErrInvalid)
+}
+
+// Formats returns the names that FormatOf knows, sorted.
+func Formats() []string {
+	formats.RLock()
+	defer formats.RUnlock()
+	return slices.Sorted(maps.Keys(formats.byName))
 }
 
 // AppendAs is Append in a format of choice. Decode reads it whichever it was.
