@@ -20,6 +20,7 @@ var arrows = []struct {
 	{"jcache/driver", nil, "a provider's author must need nothing else"},
 	{"jcache/driver/setting", nil, "declarations need nothing"},
 	{"jcache/codec", nil, "what a value looks like in bytes depends on its type only"},
+	{"jcache/internal/engine", []string{"jcache/codec", "jcache/driver"}, "what happens to a record does not depend on the types of keys and values"},
 	{"jcache", []string{"jcache/codec", "jcache/driver"}, "policy stands on the driver and knows no provider"},
 	{"providers/", []string{"jcache", "jcache/driver", "jcache/driver/setting"}, "a provider knows nothing of sessions, files or other providers"},
 	{"providers", []string{"providers/"}, "it is the list of providers to link"},

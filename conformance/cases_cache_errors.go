@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -10,28 +11,44 @@ import (
 
 var errorCases = []testCase{
 	{
-		name:   "errors/an empty key",
-		rule:   "An argument that makes no sense is ErrInvalid. Nothing was changed: all keys are checked before anything is done.",
-		source: "jcache.ErrInvalid; JSR-107: null arguments",
+		name:   "errors/a key that cannot be stored",
+		rule:   "In a bulk operation a key that cannot be stored fails alone.",
+		source: "jcache.BatchError; JSR-107: Cache.putAll, getAll, removeAll, invokeAll",
 		uses:   []driver.Feature{driver.FeatureBatchGet, driver.FeatureBatchPut, driver.FeatureExchange},
 		run: func(e *env) {
-			c := newCache(e, jcache.Options[string, string]{})
-			e.ok(c.Put(e.ctx, key, oldValue))
-			for _, op := range operations {
-				if op.whole || !op.needs.met(e.suite.features.Without(e.disabled...)) {
-					continue
+			c := newCache(e, jcache.Options[any, string]{})
+			bad := any(new(int)) // equal to nothing but itself
+			want := jcache.ErrInvalid
+			if limit := e.suite.info.MaxKeyBytes; limit > 0 {
+				bad, want = strings.Repeat("k", limit+1), jcache.ErrTooLarge
+			}
+			alone := func(what string, err error) {
+				e.is(what, err, want)
+				var batch *jcache.BatchError[any]
+				if !errors.As(err, &batch) || len(batch.Failed) != 1 || batch.Failed[bad] == nil || batch.Of != 3 {
+					e.Errorf("%s: the error does not list the one key that failed: %v", what, err)
 				}
-				_, err := op.run(e.ctx, c, []string{"", otherKey}, newValue, oldValue)
-				e.is(op.name, err, jcache.ErrInvalid)
-				checkError(e, op.name, err)
+				checkError(e, what, err)
 			}
-			e.ok(c.RemoveKeys(e.ctx, otherKey)) // invokeAll fails for each key on its own
-			for _, name := range []string{"putAll", "removeKeys", "getAll"} {
-				_, err := operationNamed(name).run(e.ctx, c, []string{key, otherKey, ""}, newValue, "")
-				e.is(name+" with one empty key of three", err, jcache.ErrInvalid)
-				e.equal("a present key afterwards", e.value(c.Get(e.ctx, key)), oldValue)
-				e.equal("an absent key afterwards", e.value(c.Get(e.ctx, otherKey)), absent)
+			alone("putAll", c.PutAll(e.ctx, map[any]string{key: newValue, bad: newValue, otherKey: newValue}))
+			found, err := c.GetAll(e.ctx, key, bad, otherKey)
+			alone("getAll", err)
+			e.equal("what getAll returns with the error", found, map[any]string{key: newValue, otherKey: newValue})
+			results, err := jcache.InvokeAll(e.ctx, c, []any{key, bad, otherKey}, func(_ context.Context, m *jcache.MutableEntry[any, string]) (string, error) {
+				value, _, err := m.Value()
+				m.SetValue(oldValue)
+				return value, err
+			})
+			e.ok(err)
+			e.is("the one result of invokeAll", results[bad].Err, want)
+			for _, k := range []any{key, otherKey} {
+				e.ok(results[k].Err)
+				e.equal("another result of invokeAll", results[k].Value, newValue)
 			}
+			alone("removeKeys", c.RemoveKeys(e.ctx, key, bad, otherKey))
+			found, err = c.GetAll(e.ctx, key, otherKey)
+			e.ok(err)
+			e.equal("after removeKeys", len(found), 0)
 		},
 	},
 	{
@@ -125,12 +142,13 @@ var errorCases = []testCase{
 		source: "package jcache, Errors",
 		run: func(e *env) {
 			c := newCache(e, jcache.Options[string, string]{})
-			_, _, err := c.Get(e.ctx, "")
+			var none jcache.Processor[string, string, int]
+			_, err := jcache.Invoke(e.ctx, c, key, none)
 			var where *jcache.Error
 			if !errors.As(err, &where) {
 				e.Fatalf("the error is a %T", err)
 			}
-			e.equal("the operation", where.Op, "get")
+			e.equal("the operation", where.Op, "invoke")
 			e.equal("the cache", where.Cache, e.name)
 			e.equal("the provider", where.Provider, e.suite.harness.Name)
 		},

@@ -186,7 +186,7 @@ var invokeCases = []testCase{
 			})
 			e.ok(err)
 			e.equal("results", len(results), len(keys))
-			e.is("of an empty key", results[""].Err, jcache.ErrInvalid)
+			e.equal("of the empty key", results[""].Value, absent)
 			e.equal("of a key without an entry", results[otherKey].Value, absent)
 			for k, value := range all {
 				want := value + "+"

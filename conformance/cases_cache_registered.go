@@ -85,7 +85,7 @@ var registeredCases = []testCase{
 	},
 	{
 		name:   "invokeRegistered/a failing processor changes nothing",
-		rule:   "If it returns an error or panics, the entry stays as it was. The error matches ErrProcessor and has its text, and matches no error of the program's.",
+		rule:   "If it returns an error or panics, the entry stays as it was. The error matches ErrProcessor and has its text, or the type of what it panicked with, and matches no error of the program's.",
 		source: "jcache.RegisteredProcessor.Invoke",
 		uses:   usesInvoke,
 		run: func(e *env) {
@@ -97,7 +97,7 @@ var registeredCases = []testCase{
 				text string
 			}{
 				{misdeed{}, jcache.ErrProcessor, "for a reason: " + errRefused.Error()},
-				{misdeed{Panics: true}, jcache.ErrProcessor, "on purpose"},
+				{misdeed{Panics: true}, jcache.ErrProcessor, "panicked with a string"},
 				{misdeed{Unencodable: true}, jcache.ErrInvalid, "cannot be encoded"},
 			} {
 				result, err := misbehave.Invoke(e.ctx, c, key, t.how)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -151,6 +151,45 @@ var valueCases = []testCase{
 		},
 	},
 	{
+		name:   "values/every string is a key",
+		rule:   "Every string is a key of its own, the empty one and those that begin with a zero byte included.",
+		source: "package jcache, Keys and values",
+		uses:   []driver.Feature{driver.FeatureBatchGet, driver.FeatureBatchPut, driver.FeatureExchange},
+		run: func(e *env) {
+			c := newCache(e, jcache.Options[string, string]{})
+			keys := []string{"", "\x00", "\x00\x00", "\x00k", "k", " ", "\xff"}
+			entries := make(map[string]string, len(keys))
+			for i, k := range keys {
+				entries[k] = strconv.Itoa(i)
+			}
+			e.ok(c.PutAll(e.ctx, entries))
+			found, err := c.GetAll(e.ctx, keys...)
+			e.ok(err)
+			e.equal("getAll", found, entries)
+			for k, value := range entries {
+				e.equal("get", e.value(c.Get(e.ctx, k)), value)
+				value += "+"
+				e.ok(c.Put(e.ctx, k, value))
+				entries[k] = value
+			}
+			if iterating.met(e.suite.features.Without(e.disabled...)) {
+				all := make(map[string]string)
+				for entry, err := range c.All(e.ctx) {
+					e.ok(err)
+					all[entry.Key] += entry.Value
+				}
+				e.equal("iteration", all, entries)
+			}
+			for _, k := range keys {
+				e.equal("removed", e.yes(c.Remove(e.ctx, k)), true)
+				delete(entries, k)
+				found, err := c.GetAll(e.ctx, keys...)
+				e.ok(err)
+				e.equal("what is left", found, entries)
+			}
+		},
+	},
+	{
 		name:   "values/too large",
 		rule:   "The key or value exceeds what the provider takes: ErrTooLarge, and nothing was changed.",
 		source: "jcache.ErrTooLarge",
@@ -191,10 +230,6 @@ var valueCases = []testCase{
 func roundTrip[K comparable, V any](e *env, m *jcache.CacheManager, k K, v V) {
 	kind := fmt.Sprintf("%T to %T", k, v)
 	c := createCache(e, m, fmt.Sprintf("%s-%08x", e.name, e.random.Uint32()), jcache.Options[K, V]{})
-	if reflect.ValueOf(k).IsZero() {
-		e.is("an empty key of "+kind, c.Put(e.ctx, k, v), jcache.ErrInvalid)
-		return
-	}
 	e.ok(c.Put(e.ctx, k, v))
 	got, ok, err := c.Get(e.ctx, k)
 	e.ok(err)

@@ -80,9 +80,17 @@ func (s store) freshID(n int) (id, key string) {
 	return id, key
 }
 
-// insert stores a new session; it reports false if the id is taken.
+// insert stores a new session; it reports false if the id is taken. One round trip: a new
+// id is hardly ever taken, so nobody looks first.
 func (s store) insert(ctx context.Context, key string, r record) (bool, error) {
-	return s.cache.PutIfAbsent(ctx, key, r)
+	none := jcache.Absent[string, record](key)
+	return jcache.InvokeEntry(ctx, s.cache, none, func(_ context.Context, e *jcache.MutableEntry[string, record]) (bool, error) {
+		if e.Exists() {
+			return false, nil
+		}
+		e.SetValue(r)
+		return true, nil
+	})
 }
 
 // fits returns an error if a record with so many bytes of attributes is more than the

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
 // A processorCall is what a registered processor is told in another process:
 //
 //	flags   1 byte
+//	write   8 bytes: the identifier of what the processor stores
 //	limit   varint: the longest record, zero if there is no limit
 //	policy  with flagPolicy: for create, access and update the kind of the answer,
 //	        1 byte, and its duration in nanoseconds, varint
@@ -17,6 +20,7 @@ import (
 //	args    the rest
 type processorCall struct {
 	inRecord bool
+	writeID  uint64
 	limit    int
 	fixed    *fixedExpiry // or nil
 	key      string       // as it is stored
@@ -36,7 +40,8 @@ func (c *processorCall) append(b []byte) []byte {
 	if c.fixed != nil {
 		flags |= flagPolicy
 	}
-	b = binary.AppendUvarint(append(b, flags), uint64(c.limit))
+	b = binary.LittleEndian.AppendUint64(append(b, flags), c.writeID)
+	b = binary.AppendUvarint(b, uint64(c.limit))
 	if c.fixed != nil {
 		for _, e := range []Expiry{c.fixed.create, c.fixed.access, c.fixed.update} {
 			b = binary.AppendVarint(append(b, byte(e.kind)), int64(e.d))
@@ -49,10 +54,12 @@ func (c *processorCall) append(b []byte) []byte {
 var errCall = fmt.Errorf("%w: a call of a processor is damaged or of another version", ErrInvalid)
 
 func parseCall(data []byte) (c processorCall, err error) {
-	if len(data) == 0 || data[0]&^(flagInRecord|flagPolicy) != 0 {
+	const head = 1 + driver.WriteIDBytes
+	if len(data) < head || data[0]&^(flagInRecord|flagPolicy) != 0 {
 		return c, errCall
 	}
-	flags, rest := data[0], data[1:]
+	flags, rest := data[0], data[head:]
+	c.writeID = binary.LittleEndian.Uint64(data[1:])
 	limit, n := binary.Uvarint(rest)
 	if n <= 0 || int64(limit) < 0 {
 		return c, errCall
@@ -89,7 +96,7 @@ const (
 
 // sentinels are the errors that a program can recognise although they come from another
 // process. Their order is part of the format.
-var sentinels = []error{ErrProcessor, ErrInvalid, ErrTypeMismatch, ErrUndecodable, ErrTooLarge, errors.ErrUnsupported}
+var sentinels = []error{ErrProcessor, ErrInvalid, ErrTypeMismatch, ErrUndecodable, ErrTooLarge, errors.ErrUnsupported, ErrPanic}
 
 // maxFailureText bounds the text of an error that travels, in bytes.
 const maxFailureText = 1024

@@ -10,6 +10,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/internal/engine"
 )
 
 func FuzzProcessorCall(f *testing.F) {
@@ -26,7 +27,7 @@ func FuzzProcessorCall(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	item := driver.Item{Record: append(appendHeader(nil, 1, codec.IDTagged, 0, false), value...)}
+	item := driver.Item{Record: append(engine.AppendHeader(nil, 1, codec.IDTagged, 0, false), value...)}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := parseCall(data); err == nil {
 			again, err := parseCall(c.append(nil))

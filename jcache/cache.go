@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/keepsake-cache/keepsake/jcache/codec"
+	"github.com/keepsake-cache/keepsake/jcache/internal/engine"
 )
 
 // A Cache maps keys of type K to values of type V, in whatever place its manager's
@@ -17,13 +18,33 @@ import (
 //
 // Errors are *Error values. After an error that matches neither ErrIndeterminate
 // nor a context's error, nothing was changed, except that a bulk operation has
-// processed the entries that its BatchError does not list.
+// processed the entries that its BatchError does not list, and that GetAndPut,
+// GetAndRemove and Remove may have replaced what cannot be decoded.
+//
+// A panic of the program's own code, such as a policy or a codec, goes up to the caller and
+// leaves nothing locked. In a bulk operation, which runs on several goroutines, it is the
+// error of its key and matches ErrPanic.
 type Cache[K comparable, V any] struct {
-	*store
+	*opened
 	scheme[K, V]
+	keys  codec.Keys[K]
+	equal func(a, b V) bool
+}
+
+// opened is what the views of one open cache share.
+type opened struct {
 	manager *CacheManager
-	keys    codec.Keys[K]
-	equal   func(a, b V) bool
+	name    string
+	store   *engine.Store
+	owned   []any // what the program gave the cache, and may want to be closed
+}
+
+// fail adds the operation's name to an error, once.
+func (o *opened) fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return o.manager.fail(op, o.name, err)
 }
 
 // Name returns the cache's name.
@@ -37,32 +58,48 @@ func (c *Cache[K, V]) Name() string { return c.name }
 func (c *Cache[K, V]) Manager() *CacheManager { return c.manager }
 
 // WithExpiry returns a view of the same cache whose operations ask another
-// policy. Nil: Eternal.
+// policy. Nil: Eternal. The policy stays the caller's: the cache does not close it.
 func (c *Cache[K, V]) WithExpiry(policy ExpiryPolicy[K, V]) *Cache[K, V] {
 	view := *c
 	view.setPolicy(policy)
 	return &view
 }
 
-// start begins an operation on one key.
-func (c *Cache[K, V]) start(ctx context.Context, key K) (_ context.Context, cancel context.CancelFunc, stored string, err error) {
-	ctx, cancel, err = c.begin(ctx)
+// change is the way in for every operation that changes one entry: decide sees what is
+// stored under the key, says what shall be, and may be asked again.
+func (c *Cache[K, V]) change(ctx context.Context, op string, key K, plan engine.Plan, decide engine.Decide) (engine.Kind, error) {
+	call, err := c.store.Enter(ctx)
 	if err != nil {
-		return nil, nil, "", err
+		return engine.None, c.fail(op, err)
 	}
-	if stored, err = c.storedKey(key); err != nil {
-		c.end(cancel)
-		return nil, nil, "", err
+	defer call.Leave()
+	stored, err := c.storedKey(&call, key)
+	if err != nil {
+		return engine.None, c.fail(op, err)
 	}
-	return ctx, cancel, stored, nil
+	kind, err := call.Run(stored, plan, decide)
+	return kind, c.fail(op, err)
 }
 
-func (c *Cache[K, V]) storedKey(key K) (string, error) {
+// storedKey is the key as the driver stores it. Drivers know no empty key: it is stored as
+// a zero byte, and a key that begins with one gets another one.
+func (c *Cache[K, V]) storedKey(call *engine.Call, key K) (string, error) {
 	stored, err := c.keys.Encode(key)
 	if err != nil {
 		return "", err
 	}
-	return stored, c.checkKey(stored)
+	if stored == "" || stored[0] == 0 {
+		stored = "\x00" + stored
+	}
+	return stored, call.CheckKey(stored)
+}
+
+// keyOf is the reverse of storedKey.
+func keyOf[K comparable](keys codec.Keys[K], stored string) (K, error) {
+	if stored != "" && stored[0] == 0 {
+		stored = stored[1:]
+	}
+	return keys.Decode(stored)
 }
 
 // Get returns the value stored under key, or ok == false if there is none.
@@ -82,39 +119,33 @@ func (c *Cache[K, V]) GetEntry(ctx context.Context, key K) (entry Entry[K, V], o
 }
 
 func (c *Cache[K, V]) get(ctx context.Context, key K) (entry Entry[K, V], ok bool, err error) {
-	ctx, cancel, stored, err := c.start(ctx, key)
+	call, err := c.store.Enter(ctx)
 	if err != nil {
 		return entry, false, err
 	}
-	defer c.end(cancel)
-	seen, err := c.read(ctx, stored)
+	defer call.Leave()
+	stored, err := c.storedKey(&call, key)
 	if err != nil {
 		return entry, false, err
 	}
-	if !seen.live {
-		return Entry[K, V]{Key: key, seen: seen, known: true}, false, nil
+	var value V
+	var seen engine.Record
+	err = call.Get(stored, &seen, func(seen engine.Record) (ch engine.Change, err error) {
+		value, ch, err = c.read(key, &seen)
+		return ch, err
+	})
+	if err != nil {
+		return Entry[K, V]{Key: key}, false, err
 	}
-	entry, err = c.entry(ctx, key, stored, seen)
-	return entry, err == nil, err
+	return entryOf(key, value, &seen), seen.Live, nil
 }
 
-// entry decodes a live record and counts the access.
-func (c *Cache[K, V]) entry(ctx context.Context, key K, stored string, seen observed) (Entry[K, V], error) {
-	value, err := c.decode(seen)
-	if err != nil {
-		return Entry[K, V]{Key: key}, err
+// read is what reading a live record means: its value, and what the access changes.
+func (c *Cache[K, V]) read(key K, seen *engine.Record) (value V, ch engine.Change, err error) {
+	if value, err = c.decode(seen); err != nil {
+		return value, ch, err
 	}
-	e := Entry[K, V]{Key: key, Value: value, Deadline: fromMillis(seen.deadline), seen: seen, known: true}
-	ch := c.access(key, value)
-	if ch.kind == changeNothing {
-		return e, nil
-	}
-	// Should somebody else write the entry in this moment, then that write has
-	// set its deadline.
-	if _, _, err = c.apply(ctx, stored, seen, ch); err != nil {
-		return Entry[K, V]{Key: key}, err
-	}
-	return e, nil
+	return value, c.access(key, value), nil
 }
 
 // ContainsKey reports whether there is an entry. It is no access: it does not
@@ -122,25 +153,29 @@ func (c *Cache[K, V]) entry(ctx context.Context, key K, stored string, seen obse
 //
 // JSR-107: Cache.containsKey.
 func (c *Cache[K, V]) ContainsKey(ctx context.Context, key K) (bool, error) {
-	ctx, cancel, stored, err := c.start(ctx, key)
+	call, err := c.store.Enter(ctx)
 	if err != nil {
 		return false, c.fail("contains key", err)
 	}
-	defer c.end(cancel)
-	seen, err := c.read(ctx, stored)
-	return seen.live, c.fail("contains key", err)
+	defer call.Leave()
+	stored, err := c.storedKey(&call, key)
+	if err != nil {
+		return false, c.fail("contains key", err)
+	}
+	found, err := call.Has(stored)
+	return found, c.fail("contains key", err)
 }
 
 // Size returns the number of entries. Providers may count entries that have
 // expired but are not yet dropped. It wraps errors.ErrUnsupported where the
 // provider can neither count nor list.
 func (c *Cache[K, V]) Size(ctx context.Context) (int, error) {
-	ctx, cancel, err := c.begin(ctx)
+	call, err := c.store.Enter(ctx)
 	if err != nil {
 		return 0, c.fail("size", err)
 	}
-	defer c.end(cancel)
-	n, err := c.size(ctx)
+	defer call.Leave()
+	n, err := call.Size()
 	return n, c.fail("size", err)
 }
 
@@ -148,52 +183,48 @@ func (c *Cache[K, V]) Size(ctx context.Context) (int, error) {
 // to show. The provider documents its type.
 //
 // JSR-107: Cache.unwrap.
-func (c *Cache[K, V]) Unwrap() any {
-	if u := c.features.Unwrapper; u != nil {
-		return u.Unwrap()
-	}
-	return nil
-}
+func (c *Cache[K, V]) Unwrap() any { return c.store.Unwrap() }
 
 // Local reports whether this process serves the key itself, without a round trip. known
-// is false where the provider has no notion of that.
+// is false where the provider has no notion of that, and when the cache is closed.
 func (c *Cache[K, V]) Local(key K) (local, known bool) {
-	l := c.features.Locality
-	if l == nil {
+	call, err := c.store.Enter(context.Background())
+	if err != nil {
 		return false, false
 	}
-	stored, err := c.storedKey(key)
-	return err == nil && l.Local(stored), true
+	defer call.Leave()
+	stored, err := c.storedKey(&call, key)
+	local, known = call.Local(stored)
+	return local && err == nil, known
 }
 
 // MaxValueBytes returns how long an encoded value may be. Zero: the provider has no limit
 // of its own.
 func (c *Cache[K, V]) MaxValueBytes() int {
-	header := shortHeader
-	if c.inRecord {
-		header = longHeader
-	}
-	if c.info.MaxRecordBytes == 0 {
+	limit := c.store.Info().MaxRecordBytes
+	if limit == 0 {
 		return 0
 	}
-	return max(1, c.info.MaxRecordBytes-header)
+	return max(1, limit-engine.HeaderBytes(c.inRecord))
 }
 
-// Closed reports whether the cache has been closed.
+// Closed reports whether the cache refuses operations, because it was closed or is being
+// closed.
 //
 // JSR-107: Cache.isClosed.
-func (c *Cache[K, V]) Closed() bool { return c.gate.closed() }
+func (c *Cache[K, V]) Closed() bool { return c.store.Closed() }
 
-// Close waits for the operations in progress, and closes the cache. The manager
-// forgets it, so its name can be opened again; its entries stay where they are.
-// Closing twice is harmless. If ctx ends first, the cache refuses new operations and
-// Close must be called again; the manager's Close does so, too.
+// Close lets no operation begin any more, waits for those in progress, and closes the
+// cache and what it was created with: a policy and a codec that are an io.Closer are closed,
+// once. The manager forgets the cache, so its name can be opened again; its entries stay
+// where they are. The body of a loop over All is not waited for: the loop ends with
+// ErrClosed at its next step.
+//
+// It waits until ctx ends, and at most 10 seconds. If operations are still in progress then,
+// the error matches the context's, and Close can be called again; CreateCache, GetCache,
+// DestroyCache and the manager's Close go on with it, too. Closing twice is harmless.
 //
 // JSR-107: Cache.close.
 func (c *Cache[K, V]) Close(ctx context.Context) error {
-	if err := c.close(ctx); err != nil {
-		return c.fail("close", err)
-	}
-	c.manager.forget(c.name, c.store)
-	return nil
+	return c.fail("close", c.manager.closeCache(ctx, c.opened))
 }

@@ -4,29 +4,28 @@ import (
 	"bytes"
 	"context"
 	"reflect"
+
+	"github.com/keepsake-cache/keepsake/jcache/internal/engine"
 )
 
 // PutIfAbsent stores value under key if there is no entry, and reports whether it
-// did. Of several callers, one succeeds. The policy may be asked about the creation
-// before it is known that there is none; that saves a round trip.
+// did. Of several callers, one succeeds. A policy of the program's own is asked only
+// when there is none; looking for that costs a round trip, which the policies of this
+// package save.
 //
-// JSR-107: Cache.putIfAbsent; there a refused one asks the policy nothing.
+// JSR-107: Cache.putIfAbsent.
 func (c *Cache[K, V]) PutIfAbsent(ctx context.Context, key K, value V) (stored bool, err error) {
-	ctx, cancel, storedKey, err := c.start(ctx, key)
-	if err != nil {
-		return false, c.fail("put if absent", err)
+	var plan engine.Plan
+	if c.fixed != nil { // most calls find nothing, so the first attempt does not look
+		plan.Start = &engine.Record{}
 	}
-	defer c.end(cancel)
-	// Most calls find nothing, so the first attempt does not look.
-	err = c.mutate(ctx, storedKey, &observed{}, func(seen observed) (change, error) {
-		if stored = false; seen.live {
-			return change{}, nil
+	kind, err := c.change(ctx, "put if absent", key, plan, func(seen engine.Record) (engine.Change, error) {
+		if seen.Live {
+			return engine.Change{}, nil
 		}
-		ch, err := c.write(key, value, seen)
-		stored = ch.kind == changeWrite
-		return ch, err
+		return c.write(key, value, &seen)
 	})
-	return stored && err == nil, c.fail("put if absent", err)
+	return kind == engine.Created, err
 }
 
 // Replace gives the entry of key a new value if there is an entry, and reports
@@ -34,18 +33,13 @@ func (c *Cache[K, V]) PutIfAbsent(ctx context.Context, key K, value V) (stored b
 //
 // JSR-107: Cache.replace(key, value).
 func (c *Cache[K, V]) Replace(ctx context.Context, key K, value V) (replaced bool, err error) {
-	ctx, cancel, stored, err := c.start(ctx, key)
-	if err != nil {
-		return false, c.fail("replace", err)
-	}
-	defer c.end(cancel)
-	err = c.mutate(ctx, stored, nil, func(seen observed) (change, error) {
-		if replaced = seen.live; !replaced {
-			return change{}, nil
+	kind, err := c.change(ctx, "replace", key, engine.Plan{}, func(seen engine.Record) (engine.Change, error) {
+		if !seen.Live {
+			return engine.Change{}, nil
 		}
-		return c.write(key, value, seen)
+		return c.write(key, value, &seen)
 	})
-	return replaced && err == nil, c.fail("replace", err)
+	return kind == engine.Updated, err
 }
 
 // GetAndReplace gives the entry of key a new value if there is an entry, and
@@ -53,29 +47,29 @@ func (c *Cache[K, V]) Replace(ctx context.Context, key K, value V) (replaced boo
 //
 // JSR-107: Cache.getAndReplace.
 func (c *Cache[K, V]) GetAndReplace(ctx context.Context, key K, value V) (old V, had bool, err error) {
-	ctx, cancel, stored, err := c.start(ctx, key)
-	if err != nil {
-		return old, false, c.fail("get and replace", err)
-	}
-	defer c.end(cancel)
-	err = c.mutate(ctx, stored, nil, func(seen observed) (_ change, err error) {
-		if old, had, err = c.previous(seen); err != nil || !had {
-			return change{}, err
+	kind, err := c.change(ctx, "get and replace", key, engine.Plan{}, func(seen engine.Record) (ch engine.Change, err error) {
+		if !seen.Live {
+			return ch, nil
 		}
-		return c.write(key, value, seen)
+		if old, err = c.decode(&seen); err != nil {
+			return ch, err
+		}
+		return c.write(key, value, &seen)
 	})
-	return old, had && err == nil, c.fail("get and replace", err)
+	if kind != engine.Updated {
+		var none V
+		return none, false, err
+	}
+	return old, true, err
 }
 
 // CompareAndRemove removes the entry of key if its value equals old, and reports
-// whether it did.
+// whether it did. A lost acknowledgement is treated as in Remove.
 //
 // JSR-107: Cache.remove(key, oldValue).
 func (c *Cache[K, V]) CompareAndRemove(ctx context.Context, key K, old V) (removed bool, err error) {
-	removed, err = c.compareAnd(ctx, key, old, func(observed) (change, error) {
-		return change{kind: changeRemove}, nil
-	})
-	return removed, c.fail("compare and remove", err)
+	kind, err := c.compareAnd(ctx, "compare and remove", key, old, remove)
+	return kind == engine.Removed, err
 }
 
 // CompareAndReplace gives the entry of key the value new if its value equals old,
@@ -83,41 +77,36 @@ func (c *Cache[K, V]) CompareAndRemove(ctx context.Context, key K, old V) (remov
 //
 // JSR-107: Cache.replace(key, oldValue, newValue).
 func (c *Cache[K, V]) CompareAndReplace(ctx context.Context, key K, old, new V) (replaced bool, err error) {
-	replaced, err = c.compareAnd(ctx, key, old, func(seen observed) (change, error) {
-		return c.write(key, new, seen)
+	kind, err := c.compareAnd(ctx, "compare and replace", key, old, func(seen engine.Record) (engine.Change, error) {
+		return c.write(key, new, &seen)
 	})
-	return replaced, c.fail("compare and replace", err)
+	return kind == engine.Updated, err
 }
 
 // compareAnd makes a change if the entry's value equals old. If it does not, that
 // counts as an access.
-func (c *Cache[K, V]) compareAnd(ctx context.Context, key K, old V, do func(observed) (change, error)) (done bool, err error) {
-	ctx, cancel, stored, err := c.start(ctx, key)
-	if err != nil {
-		return false, err
-	}
-	defer c.end(cancel)
-	encoded, err := c.codec.Append(nil, old)
-	if err != nil {
-		return false, err
-	}
-	err = c.mutate(ctx, stored, nil, func(seen observed) (change, error) {
-		if done = false; !seen.live {
-			return change{}, nil
+func (c *Cache[K, V]) compareAnd(ctx context.Context, op string, key K, old V, do engine.Decide) (engine.Kind, error) {
+	var encoded []byte
+	return c.change(ctx, op, key, engine.Plan{}, func(seen engine.Record) (ch engine.Change, err error) {
+		if encoded == nil {
+			if encoded, err = c.codec.Append(nil, old); err != nil {
+				return ch, err
+			}
 		}
-		if seen.codec != c.codec.ID() || !bytes.Equal(encoded, seen.value) || c.equal != nil {
-			value, err := c.decode(seen)
+		if !seen.Live {
+			return ch, nil
+		}
+		if seen.Codec != c.codec.ID() || !bytes.Equal(encoded, seen.Value) || c.equal != nil {
+			value, err := c.decode(&seen)
 			if err != nil {
-				return change{}, err
+				return ch, err
 			}
 			if !c.same(old, value) {
 				return c.access(key, value), nil
 			}
 		}
-		done = true
 		return do(seen)
 	})
-	return done && err == nil, err
 }
 
 func (c *Cache[K, V]) same(a, b V) bool {

@@ -38,7 +38,8 @@
 //
 // # Keys and values
 //
-// Keys are stored readably if they are strings or whole numbers. Values are encoded
+// Keys are stored readably if they are strings or whole numbers; the empty string is a key
+// like any other. Values are encoded
 // by a [Codec]; see [AppendValue] for what the default one can hold. Changing a
 // value that a cache returned does not change the cache.
 //
@@ -48,7 +49,15 @@
 // which operation failed on which cache; what went wrong is found with errors.Is.
 // [ErrUnavailable] promises that nothing was changed, so repeating is safe.
 // [ErrIndeterminate] says that a write was sent, its acknowledgement was lost, and
-// reading the key again could not tell; it is returned only then.
+// reading the key again could not tell; it is returned only then. [ErrAnswerLost] is the
+// case in which the outcome is known, and only the answer is not.
+//
+// The error of an operation whose context has ended matches the context's error, whatever
+// else it matches; that of a context that was cancelled does not match ErrUnavailable.
+// An operation without a deadline gets the one that the provider gives a request.
+//
+// Each operation looks first whether the cache is closed, then at its arguments, and then at
+// the context.
 //
 // # What differs from JSR-107
 //

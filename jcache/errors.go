@@ -6,6 +6,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/internal/engine"
 )
 
 // The conditions that a program can act on. They are found with errors.Is behind
@@ -14,7 +15,7 @@ import (
 // likewise. A key that is not there is no error.
 var (
 	// ErrClosed: the cache or its manager is closed.
-	ErrClosed = errors.New("closed")
+	ErrClosed = engine.ErrClosed
 	// ErrInvalid: an argument or option makes no sense. Nothing was changed.
 	ErrInvalid = codec.ErrInvalid
 	// ErrCacheExists: CreateCache was given a name that is in use.
@@ -32,11 +33,16 @@ var (
 	ErrUndecodable = codec.ErrUndecodable
 	// ErrContention: other writers changed the key between every read and swap,
 	// as often as was tried. Nothing was changed.
-	ErrContention = errors.New("too much contention")
+	ErrContention = engine.ErrContention
 
-	// ErrProcessor: a registered processor returned an error or panicked. Nothing
-	// was changed.
+	// ErrProcessor: a registered processor returned an error, or a processor panicked on
+	// a goroutine that it did not start. Nothing was changed.
 	ErrProcessor = errors.New("the processor failed")
+	// ErrPanic: code of the program (a processor, a policy, a codec, an Equal) panicked on
+	// a goroutine that it did not start. It is the error of the key that it worked
+	// on, which is as it was. The text names the type of what it panicked with; the
+	// default logger of log/slog has the stack.
+	ErrPanic = engine.ErrPanic
 
 	// ErrUnavailable: the provider could not be reached. Nothing was changed;
 	// repeating the operation is safe.
@@ -44,6 +50,11 @@ var (
 	// ErrIndeterminate: the acknowledgement of a write was lost and reading
 	// the key again could not tell whether it was applied.
 	ErrIndeterminate = driver.ErrIndeterminate
+	// ErrAnswerLost: what the operation asked for holds, so that it need not be
+	// repeated: what it stores is stored, what it removes is gone. But its answer
+	// was lost with the acknowledgement: the value that was there, whether there was
+	// one, the result of a processor. Such an error matches ErrIndeterminate, too.
+	ErrAnswerLost = engine.ErrAnswerLost
 	// ErrTooLarge: the key or value exceeds what the provider takes.
 	ErrTooLarge = driver.ErrTooLarge
 	// ErrFull: the provider has no room and does not evict.

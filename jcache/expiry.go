@@ -60,11 +60,6 @@ type fixedExpiry struct {
 	longest                time.Duration // of create, access and update; 0: for ever
 }
 
-// blind reports whether a put is the same, be there an entry already or not.
-func (f *fixedExpiry) blind() bool {
-	return f.create == f.update
-}
-
 type fixedPolicy[K comparable, V any] struct{ fixedExpiry }
 
 func (p *fixedPolicy[K, V]) OnCreate(K, V) Expiry { return p.create }

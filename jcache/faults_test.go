@@ -24,7 +24,7 @@ var bare = []driver.Feature{driver.FeatureExchange, driver.FeatureBatchPut, driv
 func TestLostAcknowledgements(t *testing.T) {
 	type call func(ctx context.Context, c *jcache.Cache[string, int]) (string, error)
 	show := func(v any, ok bool, err error) (string, error) { return fmt.Sprint(v, " ", ok), err }
-	const known, unknown = true, false
+	const unknown, known, lost = 0, 1, 2
 	tests := []struct {
 		name     string
 		start    int // 0: absent
@@ -32,8 +32,8 @@ func TestLostAcknowledgements(t *testing.T) {
 		result   string
 		after    int
 		disabled []driver.Feature
-		applied  bool // the result is known if the write was applied
-		dropped  bool // the result is known if it was not
+		applied  int // what is known of the result if the write was applied
+		dropped  int // and if it was not
 	}{
 		{"put", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) { return "", c.Put(ctx, "k", 2) }, "", 2, nil, known, unknown},
 		{"putAll", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
@@ -69,7 +69,7 @@ func TestLostAcknowledgements(t *testing.T) {
 		{"getAndPut", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
 			v, ok, err := c.GetAndPut(ctx, "k", 2)
 			return show(v, ok, err)
-		}, "1 true", 2, nil, unknown, unknown},
+		}, "1 true", 2, nil, lost, unknown},
 		{"getAndPut without exchange", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
 			v, ok, err := c.GetAndPut(ctx, "k", 2)
 			return show(v, ok, err)
@@ -77,21 +77,68 @@ func TestLostAcknowledgements(t *testing.T) {
 		{"remove", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
 			ok, err := c.Remove(ctx, "k")
 			return show(0, ok, err)
-		}, "0 true", 0, nil, unknown, unknown},
+		}, "0 true", 0, nil, lost, unknown},
+		{"getAndRemove", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
+			v, ok, err := c.GetAndRemove(ctx, "k")
+			return show(v, ok, err)
+		}, "1 true", 0, nil, lost, unknown},
+		{"getAndRemove without exchange", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
+			v, ok, err := c.GetAndRemove(ctx, "k")
+			return show(v, ok, err)
+		}, "1 true", 0, bare, lost, known},
 		{"remove without exchange", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
 			ok, err := c.Remove(ctx, "k")
 			return show(0, ok, err)
-		}, "0 true", 0, bare, unknown, known},
+		}, "0 true", 0, bare, lost, known},
 		{"compareAndRemove", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
 			ok, err := c.CompareAndRemove(ctx, "k", 1)
 			return show(0, ok, err)
-		}, "0 true", 0, nil, unknown, known},
+		}, "0 true", 0, nil, lost, known},
 		{"removeKeys", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
 			return "", c.RemoveKeys(ctx, "k")
-		}, "", 0, nil, unknown, unknown},
+		}, "", 0, nil, known, unknown},
+		{"put of what expires at once", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
+			return "", c.WithExpiry(jcache.Modified[string, int](0)).Put(ctx, "k", 2)
+		}, "", 0, nil, known, unknown},
+		{"get that touches", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
+			v, ok, err := c.WithExpiry(jcache.Touched[string, int](time.Hour)).Get(ctx, "k")
+			return show(v, ok, err)
+		}, "1 true", 1, nil, known, known},
+		{"get that touches, without touch", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
+			v, ok, err := c.WithExpiry(jcache.Touched[string, int](time.Hour)).Get(ctx, "k")
+			return show(v, ok, err)
+		}, "1 true", 1, bare, known, known},
+		{"get that expires", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
+			v, ok, err := c.WithExpiry(jcache.Accessed[string, int](0)).Get(ctx, "k")
+			return show(v, ok, err)
+		}, "1 true", 0, nil, known, known},
+		{"invoke that retimes", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
+			v, err := jcache.Invoke(ctx, c, "k", func(_ context.Context, e *numberEntry) (int, error) {
+				e.SetExpiry(jcache.After(time.Hour))
+				n, _, err := e.Value()
+				return n, err
+			})
+			return show(v, true, err)
+		}, "1 true", 1, nil, known, known},
+		{"invoke that removes", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
+			v, err := jcache.Invoke(ctx, c, "k", func(_ context.Context, e *numberEntry) (int, error) {
+				e.Remove()
+				return 7, nil
+			})
+			return show(v, true, err)
+		}, "7 true", 0, nil, lost, known},
+		{"registered processor", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
+			v, err := addUpTo.Invoke(ctx, c, "k", 2)
+			return show(v, true, err)
+		}, "3 true", 3, nil, lost, unknown},
+		{"registered processor without a result", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
+			_, err := setNumber.Invoke(ctx, c, "k", 2)
+			return "", err
+		}, "", 2, nil, known, unknown},
+		{"removeAll", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) { return "", c.RemoveAll(ctx) }, "", 0, nil, known, unknown},
 	}
 	for _, test := range tests {
-		for fault, settled := range map[faulty.Fault]bool{faulty.LostApplied: test.applied, faulty.LostDropped: test.dropped, faulty.Refused: unknown} {
+		for fault, settled := range map[faulty.Fault]int{faulty.LostApplied: test.applied, faulty.LostDropped: test.dropped, faulty.Refused: unknown} {
 			tr := newTrouble(t, jcache.Options[string, int]{}, test.disabled...)
 			if test.start != 0 {
 				if err := tr.calm.Put(t.Context(), "k", test.start); err != nil {
@@ -107,12 +154,16 @@ func TestLostAcknowledgements(t *testing.T) {
 				if !errors.Is(err, jcache.ErrUnavailable) || errors.Is(err, jcache.ErrIndeterminate) || after != test.start {
 					t.Errorf("%s: got error %v and value %d, want ErrUnavailable and nothing changed", what, err, after)
 				}
-			case settled:
+			case settled == lost:
+				if !errors.Is(err, jcache.ErrAnswerLost) || !errors.Is(err, jcache.ErrIndeterminate) || after != test.after {
+					t.Errorf("%s: got %q, %v and value %d; want ErrAnswerLost and %d", what, result, err, after, test.after)
+				}
+			case settled == known:
 				if err != nil || result != test.result || after != test.after {
 					t.Errorf("%s: got %q, %v and value %d; want %q and %d", what, result, err, after, test.result, test.after)
 				}
 			default:
-				if !errors.Is(err, jcache.ErrIndeterminate) || errors.Is(err, jcache.ErrUnavailable) {
+				if !errors.Is(err, jcache.ErrIndeterminate) || errors.Is(err, jcache.ErrUnavailable) || errors.Is(err, jcache.ErrAnswerLost) {
 					t.Errorf("%s: got %q, %v; want ErrIndeterminate", what, result, err)
 				}
 			}

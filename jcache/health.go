@@ -23,9 +23,10 @@ type Health = driver.Health
 // fleet may be restarted. Where entries are not kept in the processes, who is ready is
 // safe.
 func (m *CacheManager) Health() Health {
-	if m.Closed() {
+	if !m.gate.Enter() {
 		return Health{Unready: []string{"the connection is closed"}}
 	}
+	defer m.gate.Leave()
 	switch conn := m.conn.(type) {
 	case driver.Reporter:
 		return conn.Health()
@@ -50,6 +51,9 @@ func (m *CacheManager) AwaitSafe(ctx context.Context) error {
 		h := m.Health()
 		if h.Safe() {
 			return nil
+		}
+		if m.Closed() {
+			return m.fail("await safe", "", ErrClosed)
 		}
 		select {
 		case <-tick.C:

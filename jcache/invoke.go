@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/internal/engine"
 )
 
 // An Entry is a key, its value and its deadline, as they were when they were read.
@@ -14,8 +16,23 @@ type Entry[K comparable, V any] struct {
 	// Deadline is when the entry expires unless it is touched. Zero: never.
 	Deadline time.Time
 
-	seen  observed
+	seen  engine.Record
 	known bool // seen is what was read
+}
+
+func entryOf[K comparable, V any](key K, value V, seen *engine.Record) Entry[K, V] {
+	e := Entry[K, V]{Key: key, seen: *seen, known: true}
+	if seen.Live {
+		e.Value, e.Deadline = value, engine.Time(seen.Deadline)
+	}
+	return e
+}
+
+// Absent stands for a key that most likely has no entry. InvokeEntry then shows the
+// processor none, without having looked; if there is one, the processor runs again and sees
+// it.
+func Absent[K comparable, V any](key K) Entry[K, V] {
+	return Entry[K, V]{Key: key, known: true}
 }
 
 // A MutableEntry is what a processor works on. Only the net effect of its methods
@@ -26,7 +43,7 @@ type Entry[K comparable, V any] struct {
 type MutableEntry[K comparable, V any] struct {
 	scheme *scheme[K, V]
 	key    K
-	seen   observed
+	seen   engine.Record
 	state  entryState
 	value  V // if state is entryDecoded or entrySet
 	read   bool
@@ -47,7 +64,7 @@ func (e *MutableEntry[K, V]) Key() K { return e.key }
 
 // Exists reports whether there is a value now.
 func (e *MutableEntry[K, V]) Exists() bool {
-	return e.state == entrySet || e.state != entryRemoved && e.seen.live
+	return e.state == entrySet || e.state != entryRemoved && e.seen.Live
 }
 
 // Value returns the value, or ok == false if there is none.
@@ -56,7 +73,7 @@ func (e *MutableEntry[K, V]) Value() (value V, ok bool, err error) {
 		return value, false, nil
 	}
 	if e.state == entryUntouched {
-		if e.value, err = e.scheme.decode(e.seen); err != nil {
+		if e.value, err = e.scheme.decode(&e.seen); err != nil {
 			return value, false, err
 		}
 		e.state = entryDecoded
@@ -68,10 +85,10 @@ func (e *MutableEntry[K, V]) Value() (value V, ok bool, err error) {
 // Deadline returns when the entry was going to expire as the processor found it.
 // Zero: never, or there is no entry.
 func (e *MutableEntry[K, V]) Deadline() time.Time {
-	if !e.seen.live {
+	if !e.seen.Live {
 		return time.Time{}
 	}
-	return fromMillis(e.seen.deadline)
+	return engine.Time(e.seen.Deadline)
 }
 
 // SetValue gives the entry a value.
@@ -86,28 +103,28 @@ func (e *MutableEntry[K, V]) Remove() { e.state = entryRemoved }
 func (e *MutableEntry[K, V]) SetExpiry(expiry Expiry) { e.expiry = &expiry }
 
 // change is the net effect of what the processor did.
-func (e *MutableEntry[K, V]) change() (change, error) {
+func (e *MutableEntry[K, V]) change() (engine.Change, error) {
 	switch {
 	case e.state == entrySet && e.expiry != nil:
-		return e.scheme.writeWith(*e.expiry, e.value, e.seen)
+		return e.scheme.writeWith(*e.expiry, e.value, &e.seen)
 	case e.state == entrySet:
-		return e.scheme.write(e.key, e.value, e.seen)
-	case !e.seen.live:
-		return change{}, nil
+		return e.scheme.write(e.key, e.value, &e.seen)
+	case !e.seen.Live:
+		return engine.Change{}, nil
 	case e.state == entryRemoved:
-		return change{kind: changeRemove}, nil
+		return remove(e.seen)
 	case e.expiry != nil:
 		return retime(*e.expiry), nil
 	case e.read:
 		return e.scheme.access(e.key, e.value), nil
 	}
-	return change{}, nil
+	return engine.Change{}, nil
 }
 
 // A Processor decides, with the entry in hand, what becomes of it. If other
 // processes change the entry at the same time it runs again on what they left, so
 // it should have no effects but those on the entry and on its result. An error
-// leaves the entry as it was. It must not call the cache.
+// leaves the entry as it was, and so does a panic. It must not call the cache.
 //
 // JSR-107: EntryProcessor.
 type Processor[K comparable, V, T any] func(ctx context.Context, entry *MutableEntry[K, V]) (T, error)
@@ -117,46 +134,20 @@ type Processor[K comparable, V, T any] func(ctx context.Context, entry *MutableE
 //
 // JSR-107: Cache.invoke.
 func Invoke[K comparable, V, T any](ctx context.Context, c *Cache[K, V], key K, p Processor[K, V, T]) (T, error) {
-	return invoke(ctx, c, key, nil, p)
+	return invoke(ctx, c, "invoke", key, nil, p)
 }
 
-// InvokeEntry is Invoke for an entry that GetEntry or All returned. The processor's
+// InvokeEntry is Invoke for an entry that GetEntry, All or Absent returned. The processor's
 // first run sees the entry as it was read then, which saves reading it again; if it
 // has been changed meanwhile, the processor runs again on what is there. For an Entry
 // that was made by hand it is Invoke of its Key.
 func InvokeEntry[K comparable, V, T any](ctx context.Context, c *Cache[K, V], entry Entry[K, V], p Processor[K, V, T]) (T, error) {
 	if !entry.known {
-		return invoke(ctx, c, entry.Key, nil, p)
+		return invoke(ctx, c, "invoke", entry.Key, nil, p)
 	}
 	seen := entry.seen
-	seen.live = seen.live && (seen.deadline == 0 || time.Now().UnixMilli() < seen.deadline)
-	return invoke(ctx, c, entry.Key, &seen, p)
-}
-
-var errNoProcessor = fmt.Errorf("%w: the processor is nil", ErrInvalid)
-
-func invoke[K comparable, V, T any](ctx context.Context, c *Cache[K, V], key K, start *observed, p Processor[K, V, T]) (result T, err error) {
-	ctx, cancel, stored, err := c.start(ctx, key)
-	if err != nil {
-		return result, c.fail("invoke", err)
-	}
-	defer c.end(cancel)
-	if p == nil {
-		return result, c.fail("invoke", errNoProcessor)
-	}
-	err = c.mutate(ctx, stored, start, func(seen observed) (change, error) {
-		e := MutableEntry[K, V]{scheme: &c.scheme, key: key, seen: seen}
-		var err error
-		if result, err = p(ctx, &e); err != nil {
-			return change{}, err
-		}
-		return e.change()
-	})
-	if err != nil {
-		var zero T
-		return zero, c.fail("invoke", err)
-	}
-	return result, nil
+	seen.Age()
+	return invoke(ctx, c, "invoke", entry.Key, &seen, p)
 }
 
 // InvokeExclusive is Invoke under the key's lock: the processor runs once, as long
@@ -164,27 +155,73 @@ func invoke[K comparable, V, T any](ctx context.Context, c *Cache[K, V], key K, 
 // InvokeExclusive too. It wraps errors.ErrUnsupported where the provider has no
 // locks.
 func InvokeExclusive[K comparable, V, T any](ctx context.Context, c *Cache[K, V], key K, lease time.Duration, p Processor[K, V, T]) (result T, err error) {
-	if c.features.Locker == nil {
-		return result, c.fail("invoke exclusive", fmt.Errorf("%w: the provider has no locks", errors.ErrUnsupported))
-	}
-	ctx, cancel, stored, err := c.start(ctx, key)
+	const op = "invoke exclusive"
+	call, err := c.store.Enter(ctx)
 	if err != nil {
-		return result, c.fail("invoke exclusive", err)
+		return result, c.fail(op, err)
 	}
-	defer c.end(cancel)
-	if lease <= 0 {
-		return result, c.fail("invoke exclusive", fmt.Errorf("%w: the lease is not positive", ErrInvalid))
+	defer call.Leave()
+	switch {
+	case !c.store.Locks():
+		err = fmt.Errorf("%w: the provider has no locks", errors.ErrUnsupported)
+	case p == nil:
+		err = errNoProcessor
+	case lease <= 0:
+		err = fmt.Errorf("%w: the lease is not positive", ErrInvalid)
 	}
-	unlock, err := c.features.Locker.Lock(ctx, stored, lease)
 	if err != nil {
-		return result, c.fail("invoke exclusive", err)
+		return result, c.fail(op, err)
+	}
+	stored, err := c.storedKey(&call, key)
+	if err != nil {
+		return result, c.fail(op, err)
+	}
+	unlock, err := call.Lock(stored, lease)
+	if err != nil {
+		return result, c.fail(op, err)
 	}
 	defer func() { // the processor may panic
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
 		defer cancel()
 		_ = unlock(ctx) // the work is done and said; a lock that cannot be freed frees itself
 	}()
-	return invoke(ctx, c, key, nil, p)
+	result, err = process(&call, c, key, stored, nil, p)
+	return result, c.fail(op, err)
+}
+
+var errNoProcessor = fmt.Errorf("%w: the processor is nil", ErrInvalid)
+
+func invoke[K comparable, V, T any](ctx context.Context, c *Cache[K, V], op string, key K, start *engine.Record, p Processor[K, V, T]) (result T, err error) {
+	call, err := c.store.Enter(ctx)
+	if err != nil {
+		return result, c.fail(op, err)
+	}
+	defer call.Leave()
+	if p == nil {
+		return result, c.fail(op, errNoProcessor)
+	}
+	stored, err := c.storedKey(&call, key)
+	if err != nil {
+		return result, c.fail(op, err)
+	}
+	result, err = process(&call, c, key, stored, start, p)
+	return result, c.fail(op, err)
+}
+
+// process runs a processor in a call that has begun.
+func process[K comparable, V, T any](call *engine.Call, c *Cache[K, V], key K, stored string, start *engine.Record, p Processor[K, V, T]) (result T, err error) {
+	_, err = call.Run(stored, engine.Plan{Start: start}, func(seen engine.Record) (ch engine.Change, err error) {
+		e := MutableEntry[K, V]{scheme: &c.scheme, key: key, seen: seen}
+		if result, err = p(call.Context(), &e); err != nil {
+			return ch, err
+		}
+		return e.change()
+	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return result, nil
 }
 
 // A Result is what a processor returned for one key of InvokeAll.
@@ -195,30 +232,39 @@ type Result[T any] struct {
 
 // InvokeAll runs the processor on the entry of each key, several at a time, and
 // returns one result for each distinct key. It is atomic for each key only; the
-// error is that of the whole operation, such as a closed cache.
+// error is that of the whole operation, such as a closed cache. A processor that panics
+// has failed for its key, with an error that matches ErrProcessor and ErrPanic.
 //
 // JSR-107: Cache.invokeAll.
 func InvokeAll[K comparable, V, T any](ctx context.Context, c *Cache[K, V], keys []K, p Processor[K, V, T]) (map[K]Result[T], error) {
-	if p == nil {
-		return nil, c.fail("invoke all", errNoProcessor)
-	}
-	return invokeAll(ctx, c, keys, func(ctx context.Context, key K) (T, error) { return invoke(ctx, c, key, nil, p) })
+	return invokeAll(ctx, c, keys, p == nil, func(call *engine.Call, key K, stored string) (T, error) {
+		return process(call, c, key, stored, nil, p)
+	})
 }
 
-func invokeAll[K comparable, V, T any](ctx context.Context, c *Cache[K, V], keys []K, one func(ctx context.Context, key K) (T, error)) (map[K]Result[T], error) {
-	ctx, cancel, err := c.begin(ctx)
+func invokeAll[K comparable, V, T any](ctx context.Context, c *Cache[K, V], keys []K, missing bool, one func(call *engine.Call, key K, stored string) (T, error)) (map[K]Result[T], error) {
+	b, err := c.bulk(ctx, keys)
 	if err != nil {
 		return nil, c.fail("invoke all", err)
 	}
-	defer c.end(cancel)
-	keys = distinct(keys)
-	results := make([]Result[T], len(keys))
-	parallel(len(keys), func(i int) {
-		results[i].Value, results[i].Err = one(ctx, keys[i])
-	})
-	all := make(map[K]Result[T], len(keys))
-	for i, key := range keys {
-		all[key] = results[i]
+	defer b.Leave()
+	if missing {
+		return nil, c.fail("invoke all", errNoProcessor)
 	}
-	return all, nil
+	values := make([]T, len(b.keys))
+	_ = b.result(engine.Parallel(len(b.keys), func(i int) (err error) { // each key has its own result
+		values[i], err = one(&b.Call, b.keys[i], b.stored[i])
+		return err
+	}))
+	results := make(map[K]Result[T], b.of)
+	for i, key := range b.keys {
+		results[key] = Result[T]{Value: values[i]}
+	}
+	for key, err := range b.failed {
+		if errors.Is(err, ErrPanic) && !errors.Is(err, ErrProcessor) {
+			err = fmt.Errorf("%w: %w", ErrProcessor, err)
+		}
+		results[key] = Result[T]{Err: c.fail("invoke", err)}
+	}
+	return results, nil
 }

@@ -2,15 +2,15 @@ package jcache
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"regexp"
-	"sort"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/internal/engine"
 )
 
 // A CacheManager is an open connection to a provider and holds its named caches.
@@ -23,18 +23,13 @@ type CacheManager struct {
 	declared map[string]CacheConfig
 	disabled []driver.Feature
 
-	opening sync.Mutex // held while a cache is opened, destroyed or closed
-	mu      sync.Mutex // guards what follows
-	caches  map[string]openCache
-	closed  bool
-}
+	gate *engine.Gate // closed with the manager
+	last turn         // of who closes the connection
+	done bool         // it is closed; guarded by last
 
-// openCache is a *Cache[K, V] of some types.
-type openCache interface {
-	base() *store
+	mu    sync.Mutex
+	slots map[string]*slot // guarded by mu
 }
-
-func (s *store) base() *store { return s }
 
 // ManagerOptions configures NewManager.
 type ManagerOptions struct {
@@ -55,7 +50,9 @@ func NewManager(conn driver.Provider, opts ManagerOptions) (*CacheManager, error
 		conn:     conn,
 		declared: make(map[string]CacheConfig, len(opts.Caches)),
 		disabled: opts.Disable,
-		caches:   make(map[string]openCache),
+		gate:     engine.NewGate(),
+		last:     newTurn(),
+		slots:    make(map[string]*slot),
 	}
 	for _, c := range opts.Caches {
 		if err := checkName(c.Name); err != nil {
@@ -92,10 +89,15 @@ func (m *CacheManager) fail(op, cache string, err error) error {
 func (m *CacheManager) Provider() string { return m.provider }
 
 // CreateCache creates a cache of the given name and types, or opens it if the
-// provider has entries of that name already. The manager must not have it open.
+// provider has entries of that name already. The manager must not have it open. If the
+// name is being closed or destroyed, that is brought to its end first. From then on the
+// cache owns what opts holds: see Cache.Close.
 //
 // What the provider cannot do as the options demand is an error that wraps
 // errors.ErrUnsupported.
+//
+// It waits for the provider until ctx ends, and holds up nothing but other calls for the
+// same name.
 //
 // JSR-107: CacheManager.createCache.
 func CreateCache[K comparable, V any](ctx context.Context, m *CacheManager, name string, opts Options[K, V]) (*Cache[K, V], error) {
@@ -107,18 +109,52 @@ func CreateCache[K comparable, V any](ctx context.Context, m *CacheManager, name
 }
 
 func create[K comparable, V any](ctx context.Context, m *CacheManager, name string, opts Options[K, V]) (*Cache[K, V], error) {
-	m.opening.Lock()
-	defer m.opening.Unlock()
-	if open, err := m.lookup(name); err != nil {
+	s, err := m.claim(ctx, name)
+	if err != nil {
 		return nil, err
-	} else if open != nil {
+	}
+	defer m.release(name, s)
+	if s.cache != nil {
 		return nil, ErrCacheExists
 	}
-	return open(ctx, m, name, opts)
+	return open(ctx, m, name, s, opts)
 }
 
-// open opens a cache that is not open; the caller holds m.opening.
-func open[K comparable, V any](ctx context.Context, m *CacheManager, name string, opts Options[K, V]) (*Cache[K, V], error) {
+// GetCache returns the open cache of that name. If it is not open but declared in
+// the configuration, it is opened, as CreateCache would. The types must be those it was
+// created with.
+//
+// JSR-107: CacheManager.getCache; a name that nobody knows matches
+// ErrCacheNotFound, other types match ErrTypeMismatch.
+func GetCache[K comparable, V any](ctx context.Context, m *CacheManager, name string) (*Cache[K, V], error) {
+	c, err := get[K, V](ctx, m, name)
+	if err != nil {
+		return nil, m.fail("get cache", name, err)
+	}
+	return c, nil
+}
+
+func get[K comparable, V any](ctx context.Context, m *CacheManager, name string) (*Cache[K, V], error) {
+	s, err := m.claim(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer m.release(name, s)
+	if s.cache == nil {
+		if _, ok := m.declared[name]; !ok {
+			return nil, ErrCacheNotFound
+		}
+		return open(ctx, m, name, s, Options[K, V]{})
+	}
+	c, ok := s.cache.(*Cache[K, V])
+	if !ok {
+		return nil, fmt.Errorf("%w: the cache is a %T, not a %T", ErrTypeMismatch, s.cache, c)
+	}
+	return c, nil
+}
+
+// open opens a cache in the slot of its name, which the caller has claimed.
+func open[K comparable, V any](ctx context.Context, m *CacheManager, name string, s *slot, opts Options[K, V]) (*Cache[K, V], error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
@@ -126,6 +162,7 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 	if err != nil {
 		return nil, err
 	}
+	owned := []any{opts.Expiry, opts.Codec}
 	if declared, ok := m.declared[name]; ok {
 		if opts.Expiry != nil {
 			return nil, fmt.Errorf("%w: the configuration declares the cache's expiry; Options.Expiry must be nil", ErrInvalid)
@@ -142,7 +179,7 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 			opts.Codec = codec.Of[V](format)
 		}
 	}
-	c := &Cache[K, V]{manager: m, keys: keys, scheme: scheme[K, V]{codec: opts.Codec}, equal: opts.Equal}
+	c := &Cache[K, V]{keys: keys, scheme: scheme[K, V]{codec: opts.Codec}, equal: opts.Equal}
 	if c.codec == nil {
 		c.codec = Tagged[V]()
 	}
@@ -153,131 +190,44 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 	}
 	cache, err := m.conn.OpenCache(ctx, name, driver.CacheOptions{LongestTTL: longest})
 	if err != nil {
-		return nil, err
+		return nil, engine.Told(ctx, err)
 	}
-	c.store = newStore(name, m.provider, cache, driver.FeaturesOf(cache).Without(m.disabled...))
-	c.inRecord = c.features.Toucher == nil
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.caches[name] = c
+	c.opened = &opened{
+		manager: m, name: name, owned: owned,
+		store: engine.NewStore(cache, driver.FeaturesOf(cache).Without(m.disabled...), nil),
+	}
+	c.inRecord = c.store.DeadlinesInRecords()
+	m.keep(s, c)
 	return c, nil
-}
-
-// GetCache returns the open cache of that name. If it is not open but declared in
-// the configuration, it is opened. The types must be those it was created with.
-//
-// JSR-107: CacheManager.getCache; a name that nobody knows matches
-// ErrCacheNotFound, other types match ErrTypeMismatch.
-func GetCache[K comparable, V any](ctx context.Context, m *CacheManager, name string) (*Cache[K, V], error) {
-	c, err := get[K, V](ctx, m, name)
-	if err != nil {
-		return nil, m.fail("get cache", name, err)
-	}
-	return c, nil
-}
-
-func get[K comparable, V any](ctx context.Context, m *CacheManager, name string) (*Cache[K, V], error) {
-	m.opening.Lock()
-	defer m.opening.Unlock()
-	known, err := m.lookup(name)
-	if err != nil {
-		return nil, err
-	}
-	if known == nil {
-		if _, ok := m.declared[name]; !ok {
-			return nil, ErrCacheNotFound
-		}
-		return open(ctx, m, name, Options[K, V]{})
-	}
-	c, ok := known.(*Cache[K, V])
-	if !ok {
-		return nil, fmt.Errorf("%w: the cache is a %T, not a %T", ErrTypeMismatch, known, c)
-	}
-	return c, nil
-}
-
-// lookup returns the open cache of that name, or nil.
-func (m *CacheManager) lookup(name string) (openCache, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		return nil, ErrClosed
-	}
-	return m.caches[name], nil
 }
 
 // CacheNames returns the names of the open and the declared caches, sorted.
 //
 // JSR-107: CacheManager.getCacheNames.
 func (m *CacheManager) CacheNames() ([]string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
+	if m.Closed() {
 		return nil, m.fail("cache names", "", ErrClosed)
 	}
-	names := make([]string, 0, len(m.caches)+len(m.declared))
-	for name := range m.caches {
-		names = append(names, name)
-	}
-	for name := range m.declared {
-		if m.caches[name] == nil {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	names := slices.Collect(maps.Keys(m.declared))
+	for name, s := range m.slots {
+		if _, declared := m.declared[name]; s.cache != nil && !declared {
 			names = append(names, name)
 		}
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names, nil
-}
-
-// DestroyCache removes every entry of the named cache and closes it. The name can
-// be used again. A name that is not open is no error and changes nothing.
-//
-// JSR-107: CacheManager.destroyCache.
-func (m *CacheManager) DestroyCache(ctx context.Context, name string) error {
-	if err := m.destroy(ctx, name); err != nil {
-		return m.fail("destroy cache", name, err)
-	}
-	return nil
-}
-
-func (m *CacheManager) destroy(ctx context.Context, name string) error {
-	m.opening.Lock()
-	defer m.opening.Unlock()
-	open, err := m.lookup(name)
-	if err != nil || open == nil {
-		return err
-	}
-	s := open.base()
-	bounded, cancel, err := s.begin(ctx)
-	if err == nil {
-		err = s.clear(bounded)
-		s.end(cancel)
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.close(ctx); err != nil {
-		return err
-	}
-	m.forget(name, s)
-	return nil
-}
-
-// forget frees the name of a cache, if it still belongs to that cache.
-func (m *CacheManager) forget(name string, s *store) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if open := m.caches[name]; open != nil && open.base() == s {
-		delete(m.caches, name)
-	}
 }
 
 // Ping reports whether the provider answers.
 func (m *CacheManager) Ping(ctx context.Context) error {
-	if m.Closed() {
+	if !m.gate.Enter() {
 		return m.fail("ping", "", ErrClosed)
 	}
+	defer m.gate.Leave()
 	if err := m.conn.Ping(ctx); err != nil {
-		return m.fail("ping", "", err)
+		return m.fail("ping", "", engine.Told(ctx, err))
 	}
 	return nil
 }
@@ -293,48 +243,8 @@ func (m *CacheManager) Unwrap() any {
 	return nil
 }
 
-// Closed reports whether the manager has been closed.
+// Closed reports whether the manager refuses operations, because it was closed or is being
+// closed.
 //
 // JSR-107: CacheManager.isClosed.
-func (m *CacheManager) Closed() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.closed
-}
-
-// What bounds Close where the context does not: the operations in progress, and the
-// connection, which may have records to hand over.
-const (
-	operationsTimeout = 10 * time.Second
-	closeTimeout      = 90 * time.Second
-)
-
-// Close closes every cache, after the operations in progress, and then the
-// connection. Entries stay where they are. Closing twice is harmless.
-//
-// JSR-107: CacheManager.close.
-func (m *CacheManager) Close(ctx context.Context) error {
-	m.opening.Lock()
-	defer m.opening.Unlock()
-	m.mu.Lock()
-	caches, closed := m.caches, m.closed
-	m.caches, m.closed = map[string]openCache{}, true
-	m.mu.Unlock()
-	if closed {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
-	defer cancel()
-	ending, cancel := context.WithTimeout(ctx, operationsTimeout)
-	defer cancel()
-	var errs []error
-	for name, open := range caches {
-		if err := open.base().close(ending); err != nil {
-			errs = append(errs, m.fail("close", name, err))
-		}
-	}
-	if err := m.conn.Close(ctx); err != nil {
-		errs = append(errs, m.fail("close", "", err))
-	}
-	return errors.Join(errs...)
-}
+func (m *CacheManager) Closed() bool { return m.gate.Closed() }

@@ -107,6 +107,8 @@ func (p *closable) Close(ctx context.Context) error {
 	return p.Provider.Close(ctx)
 }
 
+func (c *closableCache) Features() driver.Features { return driver.FeaturesOf(c.Cache) }
+
 func (c *closableCache) Close() error { c.p.open.Add(-1); return c.Cache.Close() }
 
 func (c *closableCache) Swap(ctx context.Context, key string, old driver.Token, record []byte, deadline time.Time) (bool, *driver.Item, error) {
@@ -152,7 +154,7 @@ func TestCloseWaits(t *testing.T) {
 	if err := soon(c.Close); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("closing with an operation inside: got error %v", err)
 	}
-	if err := soon(func(ctx context.Context) error { return m.DestroyCache(ctx, "test") }); !errors.Is(err, jcache.ErrClosed) {
+	if err := soon(func(ctx context.Context) error { return m.DestroyCache(ctx, "test") }); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("destroying what is being closed: got error %v", err)
 	}
 	if _, _, err := c.Get(ctx, "k"); !errors.Is(err, jcache.ErrClosed) {
@@ -250,8 +252,8 @@ func TestAllocations(t *testing.T) {
 		}
 	})
 	t.Logf("a Get of an int allocates %v times", n)
-	if n > 2 {
-		t.Errorf("a Get of an int allocates %v times, want at most 2", n)
+	if n > 1 {
+		t.Errorf("a Get of an int allocates %v times, want at most 1", n)
 	}
 }
 

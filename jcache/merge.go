@@ -7,6 +7,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/internal/engine"
 )
 
 // A Revision is an entry as one side of a split network left it.
@@ -51,37 +52,41 @@ func RegisterMerge(id byte, merge MergeFunc) {
 // registered a function for. The order of the records makes no difference. It is for
 // providers; of the items it uses, and sets, records and deadlines.
 func MergeRecords(a, b driver.Item) (merged driver.Item, ok bool) {
-	x, errX := observe(a, time.Time{})
-	y, errY := observe(b, time.Time{})
-	if errX != nil || errY != nil || x.codec != y.codec {
+	x, errX := engine.Parse(a, time.Time{})
+	y, errY := engine.Parse(b, time.Time{})
+	if errX != nil || errY != nil || x.Codec != y.Codec {
 		return driver.Item{}, false
 	}
 	merges.RLock()
-	merge := merges.byCodec[x.codec]
+	merge := merges.byCodec[x.Codec]
 	merges.RUnlock()
 	if merge == nil {
 		return driver.Item{}, false
 	}
-	defer func() {
-		if recover() != nil { // a server must survive it
-			merged, ok = driver.Item{}, false
-		}
-	}()
-	m := merge(Revision{x.value, fromMillis(x.deadline)}, Revision{y.value, fromMillis(y.deadline)})
+	var m Revision
+	err := engine.Guarded(func() error { // a server must survive it
+		m = merge(Revision{x.Value, engine.Time(x.Deadline)}, Revision{y.Value, engine.Time(y.Deadline)})
+		return nil
+	})
+	if err != nil {
+		return driver.Item{}, false
+	}
 	deadline := int64(0)
 	if !m.Deadline.IsZero() {
-		deadline = toMillis(m.Deadline)
+		deadline = engine.Millis(m.Deadline)
 	}
-	merged.Deadline = fromMillis(deadline)
-	inRecord := (a.Record[driver.WriteIDBytes]|b.Record[driver.WriteIDBytes])&flagDeadline != 0
-	is := func(o observed) bool { return bytes.Equal(m.Value, o.value) && (!inRecord || deadline == o.deadline) }
+	merged.Deadline = engine.Time(deadline)
+	inRecord := engine.HoldsDeadline(a.Record) || engine.HoldsDeadline(b.Record)
+	is := func(r engine.Record) bool {
+		return bytes.Equal(m.Value, r.Value) && (!inRecord || deadline == r.Deadline)
+	}
 	switch isX, isY := is(x), is(y); {
-	case isX && (!isY || x.writeID >= y.writeID):
+	case isX && (!isY || x.WriteID >= y.WriteID):
 		merged.Record = a.Record
 	case isY:
 		merged.Record = b.Record
 	default:
-		merged.Record = appendHeader(nil, mergedID(x.writeID, y.writeID), x.codec, deadline, inRecord)
+		merged.Record = engine.AppendHeader(nil, mergedID(x.WriteID, y.WriteID), x.Codec, deadline, inRecord)
 		merged.Record = append(merged.Record, m.Value...)
 	}
 	return merged, true

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/internal/engine"
 )
 
 // A RegisteredProcessor is a processor with a name. Where the provider can, it is
@@ -66,27 +68,16 @@ func RegisterProcessor[K comparable, V, A, T any](name string, opts Options[K, V
 //
 // JSR-107: Cache.invoke.
 func (p *RegisteredProcessor[K, V, A, T]) Invoke(ctx context.Context, c *Cache[K, V], key K, args A) (result T, err error) {
-	ctx, cancel, stored, err := c.start(ctx, key)
+	call, err := c.store.Enter(ctx)
 	if err != nil {
 		return result, c.fail("invoke", err)
 	}
-	defer c.end(cancel)
-	encoded, err := Tagged[A]().Append(nil, args)
-	if err != nil {
-		return result, c.fail("invoke", err)
+	defer call.Leave()
+	stored, err := c.storedKey(&call, key)
+	if err == nil {
+		result, err = p.process(&call, c, key, stored, args)
 	}
-	err = driver.ErrNoProcessor
-	if p.travels(c) {
-		result, err = p.there(ctx, c, stored, encoded)
-	}
-	if errors.Is(err, driver.ErrNoProcessor) {
-		result, err = p.here(ctx, c, key, stored, args)
-	}
-	if err != nil {
-		var zero T
-		return zero, c.fail("invoke", err)
-	}
-	return result, nil
+	return result, c.fail("invoke", err)
 }
 
 // InvokeAll executes the processor on the entry of each key, several at a time, and
@@ -95,19 +86,47 @@ func (p *RegisteredProcessor[K, V, A, T]) Invoke(ctx context.Context, c *Cache[K
 //
 // JSR-107: Cache.invokeAll.
 func (p *RegisteredProcessor[K, V, A, T]) InvokeAll(ctx context.Context, c *Cache[K, V], keys []K, args A) (map[K]Result[T], error) {
-	return invokeAll(ctx, c, keys, func(ctx context.Context, key K) (T, error) { return p.Invoke(ctx, c, key, args) })
+	return invokeAll(ctx, c, keys, false, func(call *engine.Call, key K, stored string) (T, error) {
+		return p.process(call, c, key, stored, args)
+	})
+}
+
+// process executes the processor in a call that has begun.
+func (p *RegisteredProcessor[K, V, A, T]) process(call *engine.Call, c *Cache[K, V], key K, stored string, args A) (result T, err error) {
+	encoded, err := Tagged[A]().Append(nil, args)
+	if err != nil {
+		return result, err
+	}
+	err = driver.ErrNoProcessor
+	if p.travels(c) {
+		result, err = p.there(call, c, stored, encoded)
+	}
+	if errors.Is(err, driver.ErrNoProcessor) {
+		result, err = p.here(call, c, key, stored, args)
+	}
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return result, nil
 }
 
 // travels reports whether another process can do with the cache's entries what this one
 // would.
 func (p *RegisteredProcessor[K, V, A, T]) travels(c *Cache[K, V]) bool {
-	return c.features.Invoker != nil && c.codec.ID() == p.codec.ID() && (c.fixed != nil || p.policy != nil)
+	return c.store.Invokes() && c.codec.ID() == p.codec.ID() && (c.fixed != nil || p.policy != nil)
 }
 
 // there executes the processor where the entry is.
-func (p *RegisteredProcessor[K, V, A, T]) there(ctx context.Context, c *Cache[K, V], stored string, args []byte) (result T, err error) {
-	call := processorCall{inRecord: c.inRecord, limit: c.info.MaxRecordBytes, fixed: c.fixed, key: stored, args: args}
-	answer, err := c.features.Invoker.Invoke(ctx, stored, p.name, call.append(nil))
+func (p *RegisteredProcessor[K, V, A, T]) there(call *engine.Call, c *Cache[K, V], stored string, args []byte) (result T, err error) {
+	told := processorCall{
+		inRecord: c.inRecord, writeID: engine.NewWriteID(), limit: c.store.Info().MaxRecordBytes,
+		fixed: c.fixed, key: stored, args: args,
+	}
+	answer, err := call.Invoke(stored, p.name, told.writeID, told.append(nil))
+	if errors.Is(err, ErrAnswerLost) && reflect.TypeFor[T]().Size() == 0 {
+		return result, nil // there is nothing to lose
+	}
 	if err != nil {
 		return result, err
 	}
@@ -116,14 +135,14 @@ func (p *RegisteredProcessor[K, V, A, T]) there(ctx context.Context, c *Cache[K,
 		return result, err
 	}
 	if result, err = DecodeValue[T](encoded); err != nil {
-		return result, fmt.Errorf("%w: the processor was executed, but its result cannot be read: %w", ErrIndeterminate, err)
+		return result, fmt.Errorf("%w: the processor's result cannot be read: %w", ErrAnswerLost, err)
 	}
 	return result, nil
 }
 
 // here executes the processor in this process.
-func (p *RegisteredProcessor[K, V, A, T]) here(ctx context.Context, c *Cache[K, V], key K, stored string, args A) (result T, err error) {
-	err = c.mutate(ctx, stored, nil, func(seen observed) (ch change, err error) {
+func (p *RegisteredProcessor[K, V, A, T]) here(call *engine.Call, c *Cache[K, V], key K, stored string, args A) (result T, err error) {
+	_, err = call.Run(stored, engine.Plan{}, func(seen engine.Record) (ch engine.Change, err error) {
 		result, _, ch, err = p.decide(&c.scheme, key, seen, args)
 		return ch, err
 	})
@@ -132,14 +151,14 @@ func (p *RegisteredProcessor[K, V, A, T]) here(ctx context.Context, c *Cache[K, 
 
 // decide runs the function on an entry. It encodes the result, too, so that one that
 // cannot be encoded is the same error everywhere.
-func (p *RegisteredProcessor[K, V, A, T]) decide(s *scheme[K, V], key K, seen observed, args A) (result T, answer []byte, ch change, err error) {
+func (p *RegisteredProcessor[K, V, A, T]) decide(s *scheme[K, V], key K, seen engine.Record, args A) (result T, answer []byte, ch engine.Change, err error) {
 	defer asError(&err)
 	e := MutableEntry[K, V]{scheme: s, key: key, seen: seen}
 	if result, err = p.run(&e, args); err != nil {
-		return result, nil, change{}, processorError(err)
+		return result, nil, engine.Change{}, processorError(err)
 	}
 	if answer, err = Tagged[T]().Append(beginAnswer(), result); err != nil {
-		return result, nil, change{}, err
+		return result, nil, engine.Change{}, err
 	}
 	ch, err = e.change()
 	return result, answer, ch, err
@@ -160,7 +179,7 @@ func (p *RegisteredProcessor[K, V, A, T]) execute(present driver.Item, found boo
 	if err != nil {
 		return d, err
 	}
-	key, err := p.keys.Decode(call.key)
+	key, err := keyOf(p.keys, call.key)
 	if err != nil {
 		return d, err
 	}
@@ -168,15 +187,15 @@ func (p *RegisteredProcessor[K, V, A, T]) execute(present driver.Item, found boo
 	if err != nil {
 		return d, err
 	}
-	s := scheme[K, V]{codec: p.codec, inRecord: call.inRecord}
+	s := scheme[K, V]{codec: p.codec, inRecord: call.inRecord, writeID: call.writeID}
 	if call.fixed != nil {
 		s.setPolicy(&fixedPolicy[K, V]{*call.fixed})
 	} else {
 		s.setPolicy(p.policy)
 	}
-	var seen observed
+	var seen engine.Record
 	if found {
-		if seen, err = observe(present, time.Now()); err != nil {
+		if seen, err = engine.Parse(present, time.Now()); err != nil {
 			return d, err
 		}
 	}
@@ -184,26 +203,23 @@ func (p *RegisteredProcessor[K, V, A, T]) execute(present driver.Item, found boo
 	if err != nil {
 		return d, err
 	}
-	if ch.kind == changeDeadline && s.inRecord {
-		ch = ch.move(seen)
+	if ch.Act == engine.Retime && s.inRecord {
+		ch.WriteID = call.writeID
+		ch = ch.Moved(&seen)
 	}
-	if err := checkSize(ch.record, call.limit); err != nil {
+	if err := engine.CheckRecord(ch.Record, call.limit); err != nil {
 		return d, err
 	}
-	return driver.Decision{Change: ch.kind.decision(), Record: ch.record, Deadline: fromMillis(ch.deadline), Output: answer}, nil
-}
-
-// decision is the same change in the driver's words.
-func (k changeKind) decision() driver.Change {
-	switch k {
-	case changeWrite:
-		return driver.DecideStore
-	case changeRemove:
-		return driver.DecideRemove
-	case changeDeadline:
-		return driver.DecideRetime
+	d = driver.Decision{Record: ch.Record, Deadline: engine.Time(ch.Deadline), Output: answer}
+	switch {
+	case ch.Act == engine.Put:
+		d.Change = driver.DecideStore
+	case ch.Act == engine.Remove && seen.Live:
+		d.Change = driver.DecideRemove
+	case ch.Act == engine.Retime:
+		d.Change = driver.DecideRetime
 	}
-	return driver.DecideNothing
+	return d, nil
 }
 
 // processorError marks an error of the function itself, and takes its identity away,
@@ -216,6 +232,6 @@ func processorError(err error) error {
 // asError makes a panic of the program's functions an error.
 func asError(err *error) {
 	if r := recover(); r != nil {
-		*err = processorError(fmt.Errorf("it panicked: %v", r))
+		*err = processorError(engine.Panicked(r))
 	}
 }

@@ -15,6 +15,12 @@ import (
 
 var errSecret = errors.New("an error of the program")
 
+// setNumber has nothing to answer.
+var setNumber = jcache.RegisterProcessor("jcache_test.setNumber", jcache.Options[string, int]{}, func(e *numberEntry, n int) (struct{}, error) {
+	e.SetValue(n)
+	return struct{}{}, nil
+})
+
 // addUpTo adds to a number, but not beyond 100.
 var addUpTo = jcache.RegisterProcessor("jcache_test.addUpTo", jcache.Options[string, int]{}, func(e *numberEntry, by int) (int, error) {
 	n, _, err := e.Value()

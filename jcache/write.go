@@ -2,137 +2,61 @@ package jcache
 
 import (
 	"context"
-	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/internal/engine"
 )
 
 // Put stores value under key, whatever was there.
 //
 // JSR-107: Cache.put.
 func (c *Cache[K, V]) Put(ctx context.Context, key K, value V) error {
-	ctx, cancel, stored, err := c.start(ctx, key)
-	if err != nil {
-		return c.fail("put", err)
-	}
-	defer c.end(cancel)
-	return c.fail("put", c.putOne(ctx, key, stored, value))
+	_, err := c.change(ctx, "put", key, engine.Plan{Blind: c.blind()}, func(seen engine.Record) (engine.Change, error) {
+		return c.write(key, value, &seen)
+	})
+	return err
 }
 
-func (c *Cache[K, V]) putOne(ctx context.Context, key K, stored string, value V) error {
-	if c.fixed == nil || !c.fixed.blind() {
-		return c.mutate(ctx, stored, nil, func(seen observed) (change, error) {
-			return c.write(key, value, seen)
-		})
-	}
-	ch, err := c.write(key, value, observed{})
-	if err != nil {
-		return err
-	}
-	if ch.kind == changeNothing {
-		return c.cache.Delete(ctx, stored)
-	}
-	return c.put(ctx, stored, ch)
-}
-
-// GetAndPut stores value under key and returns what was there.
+// GetAndPut stores value under key and returns what was there. An error that matches
+// ErrUndecodable or ErrTypeMismatch concerns what was there: the value has been stored. If
+// the acknowledgement was lost and the value is found to be stored, what was there is
+// lost: the error matches ErrAnswerLost.
 //
 // JSR-107: Cache.getAndPut.
 func (c *Cache[K, V]) GetAndPut(ctx context.Context, key K, value V) (old V, had bool, err error) {
-	ctx, cancel, stored, err := c.start(ctx, key)
-	if err != nil {
-		return old, false, c.fail("get and put", err)
-	}
-	defer c.end(cancel)
-	if x := c.features.Exchanger; x != nil && c.fixed != nil && c.fixed.blind() {
-		ch, err := c.write(key, value, observed{})
-		if err == nil {
-			err = c.checkSize(ch.record)
-		}
-		if err == nil {
-			old, had, err = c.exchange(ctx, stored, ch)
-		}
-		return old, had, c.fail("get and put", err)
-	}
-	err = c.mutate(ctx, stored, nil, func(seen observed) (ch change, err error) {
-		if old, had, err = c.previous(seen); err != nil {
-			return change{}, err
-		}
-		return c.write(key, value, seen)
+	var was engine.Record
+	_, err = c.change(ctx, "get and put", key, engine.Plan{Blind: c.blind(), Answers: true, Old: &was}, func(seen engine.Record) (engine.Change, error) {
+		return c.write(key, value, &seen)
 	})
-	return old, had, c.fail("get and put", err)
+	return c.previous("get and put", &was, err)
 }
 
-// exchange swaps a record for another one in one round trip; a change without a
-// record removes it.
-func (c *Cache[K, V]) exchange(ctx context.Context, stored string, ch change) (old V, had bool, err error) {
-	item, existed, err := c.features.Exchanger.Exchange(ctx, stored, ch.record, fromMillis(ch.deadline))
-	if err != nil || !existed {
-		return old, false, err
-	}
-	seen, err := observe(item, time.Now())
-	if err != nil {
-		return old, false, err
-	}
-	return c.previous(seen)
-}
-
-// previous decodes what an operation replaces or removes.
-func (c *Cache[K, V]) previous(seen observed) (old V, had bool, err error) {
-	if !seen.live {
-		return old, false, nil
-	}
-	old, err = c.decode(seen)
-	return old, err == nil, err
-}
-
-// Remove removes the entry of key and reports whether there was one.
+// Remove removes the entry of key and reports whether there was one. If the acknowledgement
+// was lost and the entry is found to be gone, nobody knows whether this call has removed
+// it: the error matches ErrAnswerLost.
 //
 // JSR-107: Cache.remove(key).
 func (c *Cache[K, V]) Remove(ctx context.Context, key K) (existed bool, err error) {
-	ctx, cancel, stored, err := c.start(ctx, key)
-	if err != nil {
-		return false, c.fail("remove", err)
-	}
-	defer c.end(cancel)
-	existed, err = c.removeOne(ctx, stored)
-	return existed, c.fail("remove", err)
+	kind, err := c.change(ctx, "remove", key, engine.Plan{Blind: true, Answers: true}, remove)
+	return kind == engine.Removed, err
 }
 
-func (c *Cache[K, V]) removeOne(ctx context.Context, stored string) (existed bool, err error) {
-	if x := c.features.Exchanger; x != nil {
-		item, existed, err := x.Exchange(ctx, stored, nil, time.Time{})
-		if err != nil || !existed {
-			return false, err
-		}
-		seen, err := observe(item, time.Now())
-		return err == nil && seen.live, err
-	}
-	err = c.mutate(ctx, stored, nil, func(seen observed) (change, error) {
-		if existed = seen.live; !existed {
-			return change{}, nil
-		}
-		return change{kind: changeRemove}, nil
-	})
-	return existed && err == nil, err
-}
-
-// GetAndRemove removes the entry of key and returns its value.
+// GetAndRemove removes the entry of key and returns its value. Errors are as GetAndPut
+// and Remove have them.
 //
 // JSR-107: Cache.getAndRemove.
 func (c *Cache[K, V]) GetAndRemove(ctx context.Context, key K) (old V, had bool, err error) {
-	ctx, cancel, stored, err := c.start(ctx, key)
-	if err != nil {
-		return old, false, c.fail("get and remove", err)
+	var was engine.Record
+	_, err = c.change(ctx, "get and remove", key, engine.Plan{Blind: true, Answers: true, Old: &was}, remove)
+	return c.previous("get and remove", &was, err)
+}
+
+func remove(engine.Record) (engine.Change, error) { return engine.Change{Act: engine.Remove}, nil }
+
+// previous decodes what an operation has replaced or removed.
+func (c *Cache[K, V]) previous(op string, was *engine.Record, err error) (old V, had bool, _ error) {
+	if err != nil || !was.Live {
+		return old, false, err
 	}
-	defer c.end(cancel)
-	if c.features.Exchanger != nil {
-		old, had, err = c.exchange(ctx, stored, change{})
-		return old, had, c.fail("get and remove", err)
-	}
-	err = c.mutate(ctx, stored, nil, func(seen observed) (_ change, err error) {
-		if old, had, err = c.previous(seen); err != nil || !had {
-			return change{}, err
-		}
-		return change{kind: changeRemove}, nil
-	})
-	return old, had && err == nil, c.fail("get and remove", err)
+	old, err = c.decode(was)
+	return old, err == nil, c.fail(op, err)
 }

@@ -8,7 +8,13 @@
 // Contexts are never nil. Keys are non-empty and no longer than
 // [Info.MaxKeyBytes]; records are non-empty and no longer than
 // [Info.MaxRecordBytes]. After Close no other method is called, and Close is
-// called once. Every other method may be called by many goroutines at once.
+// called once. Only the loop body of a Scan may outlast Close: it then ends the loop at
+// its next step, and the driver must take that. Every other method may be called by
+// many goroutines at once.
+//
+// A context that only has a deadline may implement [DeadlineOnly], so that a driver that
+// bounds its input and output by the deadline need not wait for Done, which costs a
+// timer.
 //
 // Records are immutable in both directions. A record passed to a driver is
 // never changed afterwards, so the driver may keep it without copying; a record

@@ -1,4 +1,4 @@
-package jcache
+package engine
 
 import (
 	"context"

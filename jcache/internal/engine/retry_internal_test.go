@@ -1,4 +1,4 @@
-package jcache
+package engine
 
 import (
 	"context"
@@ -37,19 +37,30 @@ type contested struct{ driver.Cache }
 func (contested) Info() driver.Info { return driver.Info{} }
 
 func (contested) Get(context.Context, string) (driver.Item, bool, error) {
-	return driver.Item{Record: appendHeader(nil, newWriteID(), 1, 0, true), Token: driver.Token{N: newWriteID()}}, true, nil
+	return driver.Item{Record: AppendHeader(nil, NewWriteID(), 1, 0, true), Token: driver.Token{N: NewWriteID()}}, true, nil
 }
 
 func (contested) Swap(context.Context, string, driver.Token, []byte, time.Time) (bool, *driver.Item, error) {
 	return false, nil, nil
 }
 
+func run(ctx context.Context, t *testing.T, s *Store, decide Decide) error {
+	t.Helper()
+	call, err := s.Enter(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer call.Leave()
+	_, err = call.Run("k", Plan{}, decide)
+	return err
+}
+
 func TestContentionIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStore("test", "", contested{}, driver.Features{})
+		s := NewStore(contested{}, driver.Features{}, nil)
 		runs, start := 0, time.Now()
-		decide := func(observed) (change, error) { runs++; return change{kind: changeRemove}, nil }
-		if err := s.mutate(context.Background(), "k", nil, decide); !errors.Is(err, ErrContention) {
+		decide := func(Record) (Change, error) { runs++; return Change{Act: Remove}, nil }
+		if err := run(context.Background(), t, s, decide); !errors.Is(err, ErrContention) {
 			t.Errorf("got error %v, want ErrContention", err)
 		}
 		if took := time.Since(start); runs != maxAttempts+1 || took > 3*time.Second {
@@ -57,7 +68,7 @@ func TestContentionIsBounded(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 		defer cancel()
-		if err := s.mutate(ctx, "k", nil, decide); !errors.Is(err, context.DeadlineExceeded) {
+		if err := run(ctx, t, s, decide); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got error %v, want the context's", err)
 		}
 	})
@@ -76,7 +87,7 @@ func (*restless) Info() driver.Info { return driver.Info{} }
 
 func (*restless) Get(context.Context, string) (driver.Item, bool, error) {
 	time.Sleep(moment)
-	return driver.Item{Record: appendHeader(nil, newWriteID(), 1, 0, true), Token: driver.Token{N: uint64(time.Now().UnixNano())}}, true, nil
+	return driver.Item{Record: AppendHeader(nil, NewWriteID(), 1, 0, true), Token: driver.Token{N: uint64(time.Now().UnixNano())}}, true, nil
 }
 
 func (r *restless) Swap(ctx context.Context, key string, token driver.Token, _ []byte, _ time.Time) (bool, *driver.Item, error) {
@@ -94,9 +105,9 @@ func TestWhoWaitedLooksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 50 {
 			const lost = 9
-			runs, s := 0, newStore("test", "", &restless{lose: lost}, driver.Features{})
-			decide := func(observed) (change, error) { runs++; return change{kind: changeRemove}, nil }
-			if err := s.mutate(t.Context(), "k", nil, decide); err != nil || runs > lost+2 {
+			runs, s := 0, NewStore(&restless{lose: lost}, driver.Features{}, nil)
+			decide := func(Record) (Change, error) { runs++; return Change{Act: Remove}, nil }
+			if err := run(t.Context(), t, s, decide); err != nil || runs > lost+2 {
 				t.Errorf("%d attempts, %v", runs, err)
 			}
 		}

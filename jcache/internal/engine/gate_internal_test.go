@@ -1,4 +1,4 @@
-package jcache
+package engine
 
 import (
 	"context"
@@ -12,41 +12,41 @@ import (
 
 func TestGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
+		g := NewGate()
 		for range 2 {
-			if !g.enter() || g.closed() {
+			if !g.Enter() || g.Closed() {
 				t.Fatal("a new gate is not open")
 			}
 		}
 		var closed atomic.Int64
 		for range 3 {
 			go func() {
-				if err := g.close(context.Background()); err != nil {
+				if err := g.Close(context.Background()); err != nil {
 					t.Error(err)
 				}
 				closed.Add(1)
 			}()
 		}
 		synctest.Wait()
-		if g.enter() || !g.closed() {
+		if g.Enter() || !g.Closed() {
 			t.Error("a gate that is being closed lets somebody in")
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if err := g.close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := g.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("closing with somebody inside: got error %v", err)
 		}
-		g.leave()
+		g.Leave()
 		synctest.Wait()
 		if closed.Load() != 0 {
 			t.Error("closed with one inside")
 		}
-		g.leave()
+		g.Leave()
 		synctest.Wait()
 		if closed.Load() != 3 {
 			t.Errorf("%d of 3 calls returned", closed.Load())
 		}
-		if err := g.close(context.Background()); err != nil {
+		if err := g.Close(context.Background()); err != nil {
 			t.Errorf("closing again: %v", err)
 		}
 	})
@@ -55,19 +55,19 @@ func TestGate(t *testing.T) {
 // The driver is never inside while it is closed.
 func TestGateUnderLoad(t *testing.T) {
 	for range 200 {
-		g := newGate()
+		g := NewGate()
 		var inside atomic.Int64
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				for g.enter() {
+				for g.Enter() {
 					inside.Add(1)
 					inside.Add(-1)
-					g.leave()
+					g.Leave()
 				}
 			})
 		}
-		if err := g.close(context.Background()); err != nil {
+		if err := g.Close(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		if n := inside.Load(); n != 0 {

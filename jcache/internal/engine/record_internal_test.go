@@ -1,4 +1,4 @@
-package jcache
+package engine
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -18,17 +19,17 @@ func TestRecordRoundTrip(t *testing.T) {
 	}{
 		{0, true, true}, {0, false, true}, {1_000_001, true, true}, {1_000_000, true, false}, {1, true, false}, {1_000_001, false, true}, {1_000_000, false, false},
 	} {
-		id := newWriteID()
-		item := driver.Item{Record: append(appendHeader(nil, id, 7, test.deadline, test.inRecord), "value"...), Token: driver.Token{N: 3}}
+		id := NewWriteID()
+		item := driver.Item{Record: append(AppendHeader(nil, id, 7, test.deadline, test.inRecord), "value"...), Token: driver.Token{N: 3}}
 		if !test.inRecord {
-			item.Deadline = fromMillis(test.deadline)
+			item.Deadline = Time(test.deadline)
 		}
-		o, err := observe(item, now)
+		o, err := Parse(item, now)
 		if err != nil {
 			t.Errorf("%+v: %v", test, err)
 			continue
 		}
-		if o.writeID != id || o.codec != 7 || o.deadline != test.deadline || string(o.value) != "value" || o.live != test.live || o.token.N != 3 {
+		if o.WriteID != id || o.Codec != 7 || o.Deadline != test.deadline || string(o.Value) != "value" || o.Live != test.live || o.Token.N != 3 {
 			t.Errorf("%+v: came back as %+v", test, o)
 		}
 	}
@@ -36,39 +37,39 @@ func TestRecordRoundTrip(t *testing.T) {
 
 func TestDeadlinesAreRoundedUp(t *testing.T) {
 	for nanos, want := range map[int64]int64{0: 0, 1: 1, 999_999: 1, 1_000_000: 1, 1_000_001: 2} {
-		if got := toMillis(time.Unix(0, nanos)); got != want {
+		if got := Millis(time.Unix(0, nanos)); got != want {
 			t.Errorf("%d ns are %d ms, want %d", nanos, got, want)
 		}
 	}
-	if !fromMillis(0).IsZero() || fromMillis(5).UnixMilli() != 5 {
-		t.Error("fromMillis")
+	if !Time(0).IsZero() || Time(5).UnixMilli() != 5 {
+		t.Error("Time")
 	}
 }
 
 func TestRecordOfALaterVersion(t *testing.T) {
 	for _, format := range []byte{0, 1, recordVersion | 2, recordVersion | 0xf, 2 << 4, 0xff} {
-		r := appendHeader(nil, 1, 1, 0, true)
+		r := AppendHeader(nil, 1, 1, 0, true)
 		r[driver.WriteIDBytes] = format
-		if _, err := observe(driver.Item{Record: r}, time.Now()); !errors.Is(err, ErrUndecodable) {
-			t.Errorf("format %#x: got error %v, want ErrUndecodable", format, err)
+		if _, err := Parse(driver.Item{Record: r}, time.Now()); !errors.Is(err, codec.ErrUndecodable) {
+			t.Errorf("format %#x: got error %v, want codec.ErrUndecodable", format, err)
 		}
 	}
 }
 
 func FuzzRecord(f *testing.F) {
-	f.Add(appendHeader(nil, 1, 2, 3, true))
-	f.Add(appendHeader(nil, 1, 2, 3, false))
+	f.Add(AppendHeader(nil, 1, 2, 3, true))
+	f.Add(AppendHeader(nil, 1, 2, 3, false))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, record []byte) {
-		o, err := observe(driver.Item{Record: record}, time.Now())
+		o, err := Parse(driver.Item{Record: record}, time.Now())
 		if err != nil {
-			if !errors.Is(err, ErrUndecodable) {
+			if !errors.Is(err, codec.ErrUndecodable) {
 				t.Fatalf("unexpected error %v", err)
 			}
 			return
 		}
 		inRecord := record[driver.WriteIDBytes]&flagDeadline != 0
-		if again := append(appendHeader(nil, o.writeID, o.codec, o.deadline, inRecord), o.value...); !bytes.Equal(again, record) {
+		if again := append(AppendHeader(nil, o.WriteID, o.Codec, o.Deadline, inRecord), o.Value...); !bytes.Equal(again, record) {
 			t.Fatalf("%x was read as %x", record, again)
 		}
 	})
