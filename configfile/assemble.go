@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/keepsake-cache/keepsake/internal/configtree"
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
@@ -13,7 +14,7 @@ import (
 const sessionsCache = "sessions"
 
 // config makes the configuration of the document.
-func (b *binder) config(root *node) *Config {
+func (b *binder) config(root *configtree.Node) *Config {
 	document := b.bind(root, documentElement)
 	cfg := &Config{file: b.file, Shutdown: shutdownOf(document.values.Group(shutdownElement.name))}
 	managers := document.inner[managerElement.name]
@@ -45,10 +46,10 @@ func (b *binder) distinctIDs(list []*bound) bool {
 			first[one.id()] = one
 		}
 		switch {
-		case len(list) > 1 && one.child("id") == one.node:
-			b.at(one.node, "needs an id, since there are several %ss", one.name)
+		case len(list) > 1 && one.Child("id") == one.Node:
+			b.at(one.Node, "needs an id, since there are several %ss", one.Name)
 		case earlier != nil && one.id() != "":
-			b.at(one.child("id"), "the %s in line %d has the same id", one.name, earlier.line)
+			b.at(one.Child("id"), "the %s in line %d has the same id", one.Name, earlier.Line)
 		default:
 			continue
 		}
@@ -59,7 +60,7 @@ func (b *binder) distinctIDs(list []*bound) bool {
 
 func (b *binder) cacheManager(m *bound) CacheManager {
 	v := m.values
-	cm := CacheManager{ID: m.id(), at: m.node}
+	cm := CacheManager{ID: m.id(), at: m.Node}
 	cm.Config = jcache.Config{Provider: v.String(providerWord), URI: v.String("uri")}
 	for _, c := range m.inner[cacheElement.name] {
 		cm.Config.Caches = append(cm.Config.Caches, b.cache(c))
@@ -70,19 +71,19 @@ func (b *binder) cacheManager(m *bound) CacheManager {
 	d, err := jcache.Definition(cm.Config.Provider)
 	if err != nil {
 		reason := err.Error()
-		if near := nearest(cm.Config.Provider, jcache.Providers()); near != "" {
+		if near := configtree.Nearest(cm.Config.Provider, jcache.Providers()); near != "" {
 			reason += "; did you mean " + near + "?"
 		}
-		b.at(m.child(providerWord), "%s", reason)
+		b.at(m.Child(providerWord), "%s", reason)
 		return cm
 	}
 	if cm.Config.URI != "" && d.URI == "" {
-		b.at(m.child("uri"), "the provider %s has no file of its own; leave it out", d.Name)
+		b.at(m.Child("uri"), "the provider %s has no file of its own; leave it out", d.Name)
 		cm.Config.URI = ""
 	}
-	properties := &node{pos: m.pos, name: propertiesName, parent: m.node}
-	if given := m.inner[properties.name]; len(given) > 0 {
-		properties = given[0].node
+	properties := &configtree.Node{Place: m.Place, Name: propertiesName, Parent: m.Node}
+	if given := m.inner[properties.Name]; len(given) > 0 {
+		properties = given[0].Node
 	}
 	if given := b.bind(properties, propertiesOf(d)).given; len(given) > 0 {
 		cm.Config.Settings = given
@@ -99,23 +100,23 @@ func (b *binder) cache(c *bound) jcache.CacheConfig {
 	eternal := cfg.ExpiryPolicy == "eternal"
 	switch {
 	case eternal && v.Given("expiry"):
-		b.at(c.child("expiry"), "entries are eternal unless an expiryPolicy says otherwise: created, accessed, modified or touched")
+		b.at(c.Child("expiry"), "entries are eternal unless an expiryPolicy says otherwise: created, accessed, modified or touched")
 	case !eternal && !v.Given("expiry"):
-		b.at(c.child("expiryPolicy"), "needs an expiry, such as expiry 10m")
+		b.at(c.Child("expiryPolicy"), "needs an expiry, such as expiry 10m")
 	case !eternal && cfg.Expiry <= 0:
-		b.at(c.child("expiry"), "must be positive")
+		b.at(c.Child("expiry"), "must be positive")
 	}
 	return cfg
 }
 
 // A pair is an httpSession and its httpSessionCache, of which one may be missing.
 type pair struct {
-	at             *node
+	at             *configtree.Node
 	session, cache *bound
 }
 
 // pair finds out what belongs together.
-func (b *binder) pair(root *node, document *bound, managers int) []pair {
+func (b *binder) pair(root *configtree.Node, document *bound, managers int) []pair {
 	sessions, caches := document.inner[sessionElement.name], document.inner[sessionCacheElement.name]
 	if sessionsDiffer, cachesDiffer := b.distinctIDs(sessions), b.distinctIDs(caches); !sessionsDiffer || !cachesDiffer {
 		return nil
@@ -127,23 +128,23 @@ func (b *binder) pair(root *node, document *bound, managers int) []pair {
 		}
 		return []pair{{at: root}}
 	case len(sessions) == 0 && len(caches) == 1:
-		return []pair{{at: caches[0].node, cache: caches[0]}}
+		return []pair{{at: caches[0].Node, cache: caches[0]}}
 	case len(sessions) == 1 && len(caches) == 1 && (sessions[0].id() == "" || caches[0].id() == ""):
-		return []pair{{sessions[0].node, sessions[0], caches[0]}}
+		return []pair{{sessions[0].Node, sessions[0], caches[0]}}
 	}
 	var pairs []pair
 	byID := make(map[string]int)
 	for i, s := range sessions {
-		pairs = append(pairs, pair{at: s.node, session: s})
+		pairs = append(pairs, pair{at: s.Node, session: s})
 		byID[s.id()] = i
 	}
 	for _, c := range caches {
 		if i, ok := byID[c.id()]; ok {
 			pairs[i].cache = c
 		} else if c.id() != "" {
-			b.at(c.child("id"), "there is no httpSession with this id")
+			b.at(c.Child("id"), "there is no httpSession with this id")
 		} else if len(caches) == 1 {
-			b.at(c.node, "needs the id of its httpSession, since there are several")
+			b.at(c.Node, "needs the id of its httpSession, since there are several")
 		}
 	}
 	return pairs
@@ -194,15 +195,15 @@ func (b *binder) managerOf(p pair, ref string, managers []CacheManager) string {
 	}
 	switch {
 	case ref != "" && len(ids) == 0:
-		b.at(p.cache.child("cacheManagerRef"), "the only cacheManager has no id; leave the reference out")
+		b.at(p.cache.Child("cacheManagerRef"), "the only cacheManager has no id; leave the reference out")
 	case ref != "":
-		b.at(p.cache.child("cacheManagerRef"), "there is no cacheManager with this id, only %s", strings.Join(ids, ", "))
+		b.at(p.cache.Child("cacheManagerRef"), "there is no cacheManager with this id, only %s", strings.Join(ids, ", "))
 	case len(managers) > 1:
 		at := p.at
 		if p.cache != nil {
-			at = p.cache.node
+			at = p.cache.Node
 		}
-		b.at(at, "there are several cacheManagers; say with an httpSessionCache's cacheManagerRef which one keeps the sessions: %s", orList(ids))
+		b.at(at, "there are several cacheManagers; say with an httpSessionCache's cacheManagerRef which one keeps the sessions: %s", configtree.OrList(ids))
 	}
 	return managers[0].ID
 }
@@ -221,7 +222,7 @@ func (b *binder) distinctCaches(cfg *Config) {
 	for _, m := range cfg.CacheManagers {
 		declared := make(map[string]bool)
 		for i, c := range m.Config.Caches {
-			at := m.at.nth(cacheElement.name, i).child("name")
+			at := m.at.Nth(cacheElement.name, i).Child("name")
 			switch {
 			case c.Name == "":
 			case declared[c.Name]:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keepsake-cache/keepsake/internal/configtree"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
@@ -17,7 +18,7 @@ type binder struct {
 
 // A bound element is what the document says in one place.
 type bound struct {
-	*node
+	*configtree.Node
 	given  map[string]any
 	values driver.Values // given, and the defaults
 	inner  map[string][]*bound
@@ -27,32 +28,32 @@ type bound struct {
 func (b *bound) id() string { return b.values.String("id") }
 
 // bind reads an element.
-func (b *binder) bind(n *node, e *element) *bound {
-	result := &bound{node: n, given: make(map[string]any), inner: make(map[string][]*bound)}
-	first := make(map[string]*node)
-	if n.kind == scalar {
+func (b *binder) bind(n *configtree.Node, e *element) *bound {
+	result := &bound{Node: n, given: make(map[string]any), inner: make(map[string][]*bound)}
+	first := make(map[string]*configtree.Node)
+	if n.Kind == configtree.Scalar {
 		b.at(n, "takes settings, not a text")
-		n.kind = broken
+		n.Kind = configtree.Broken
 	}
-	for _, c := range n.inner {
-		earlier := first[c.name]
+	for _, c := range n.Inner {
+		earlier := first[c.Name]
 		if earlier == nil {
-			first[c.name] = c
+			first[c.Name] = c
 		}
-		if w, ok := e.word(c.name); ok {
+		if w, ok := e.word(c.Name); ok {
 			b.bindWord(c, w, result.given, earlier)
-		} else if f, ok := e.fixedWord(c.name); ok {
+		} else if f, ok := e.fixedWord(c.Name); ok {
 			b.bindFixed(c, f, earlier)
-		} else if in := e.element(c.name); in != nil {
+		} else if in := e.element(c.Name); in != nil {
 			b.bindInner(c, in, result, earlier)
-		} else if why := e.refused[c.name]; why != "" {
+		} else if why := e.refused[c.Name]; why != "" {
 			b.at(c, "is refused: %s", why)
 		} else {
 			b.unknown(c, e)
 		}
 	}
 	for _, w := range e.words {
-		if w.Required && first[w.Name] == nil && n.kind != broken {
+		if w.Required && first[w.Name] == nil && n.Kind != configtree.Broken {
 			b.at(n, "%s is required", w.Name)
 		}
 	}
@@ -60,11 +61,11 @@ func (b *binder) bind(n *node, e *element) *bound {
 	return result
 }
 
-func (b *binder) bindInner(c *node, in *element, outer *bound, earlier *node) {
+func (b *binder) bindInner(c *configtree.Node, in *element, outer *bound, earlier *configtree.Node) {
 	if !in.repeated && !b.alone(c, earlier) {
 		return
 	}
-	one := &bound{node: c}
+	one := &bound{Node: c}
 	if !in.byProvider {
 		one = b.bind(c, in)
 	}
@@ -75,8 +76,8 @@ func (b *binder) bindInner(c *node, in *element, outer *bound, earlier *node) {
 }
 
 // bindWord puts the value of a scalar into given.
-func (b *binder) bindWord(c *node, w word, given map[string]any, earlier *node) {
-	if w.Kind == driver.KindList && c.listed && (earlier == nil || earlier.listed) {
+func (b *binder) bindWord(c *configtree.Node, w word, given map[string]any, earlier *configtree.Node) {
+	if w.Kind == driver.KindList && c.Listed && (earlier == nil || earlier.Listed) {
 		v, ok := b.value(c, w)
 		if list, read := given[w.Name].([]string); ok && (read || given[w.Name] == nil) {
 			given[w.Name] = append(list, v.([]string)...)
@@ -98,7 +99,7 @@ func (b *binder) bindWord(c *node, w word, given map[string]any, earlier *node) 
 	}
 }
 
-func (b *binder) bindFixed(c *node, f fixed, earlier *node) {
+func (b *binder) bindFixed(c *configtree.Node, f fixed, earlier *configtree.Node) {
 	if !b.alone(c, earlier) {
 		return
 	}
@@ -112,11 +113,11 @@ func (b *binder) bindFixed(c *node, f fixed, earlier *node) {
 }
 
 // alone reports whether c is the only one of its name.
-func (b *binder) alone(c, earlier *node) bool {
+func (b *binder) alone(c, earlier *configtree.Node) bool {
 	switch {
 	case earlier != nil:
-		b.at(c, "is given twice; first in line %d", earlier.line)
-	case c.listed:
+		b.at(c, "is given twice; first in line %d", earlier.Line)
+	case c.Listed:
 		b.at(c, "takes one value, not a list")
 	default:
 		return true
@@ -125,18 +126,18 @@ func (b *binder) alone(c, earlier *node) bool {
 }
 
 // value reads a scalar.
-func (b *binder) value(c *node, w word) (any, bool) {
-	switch c.kind {
-	case broken:
+func (b *binder) value(c *configtree.Node, w word) (any, bool) {
+	switch c.Kind {
+	case configtree.Broken:
 		return nil, false
-	case empty:
+	case configtree.Empty:
 		b.at(c, `has no value; an empty text is written ""`)
 		return nil, false
-	case group:
+	case configtree.Group:
 		b.at(c, "takes one value, not settings of its own")
 		return nil, false
 	}
-	text, foreign, err := expand(c.text, b.getenv)
+	text, foreign, err := expand(c.Text, b.getenv)
 	if err != nil {
 		b.at(c, "%v", err)
 		return nil, false
@@ -166,8 +167,8 @@ func (b *binder) resolve(path string) string {
 }
 
 // unknown reports a name that may not stand where it does.
-func (b *binder) unknown(c *node, e *element) {
-	if b.full() {
+func (b *binder) unknown(c *configtree.Node, e *element) {
+	if b.Full() {
 		return // looking for a better name takes a while
 	}
 	names := e.names()
@@ -176,17 +177,17 @@ func (b *binder) unknown(c *node, e *element) {
 		known = append(known, name)
 	}
 	slices.Sort(known) // the order of a map must not choose
-	name := shortName(c.name)
-	near := nearest(c.name, known)
-	home := documentElement.home(c.name)
+	name := configtree.ShortName(c.Name)
+	near := configtree.Nearest(c.Name, known)
+	home := documentElement.home(c.Name)
 	switch {
 	case near != "":
-		b.add(c.pos, c.parent, "unknown name %q; did you mean %s?", name, near)
+		b.AddAt(c.Place, c.Parent, "unknown name %q; did you mean %s?", name, near)
 	case home != "" && home != e.name:
-		b.add(c.pos, c.parent, "%q does not belong here but in %s", name, home)
+		b.AddAt(c.Place, c.Parent, "%q does not belong here but in %s", name, home)
 	case len(names) <= 12:
-		b.add(c.pos, c.parent, "unknown name %q; there are %s", name, strings.Join(names, ", "))
+		b.AddAt(c.Place, c.Parent, "unknown name %q; there are %s", name, strings.Join(names, ", "))
 	default:
-		b.add(c.pos, c.parent, "unknown name %q", name)
+		b.AddAt(c.Place, c.Parent, "unknown name %q", name)
 	}
 }

@@ -1,10 +1,10 @@
 package configfile
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
+	"github.com/keepsake-cache/keepsake/internal/configtree"
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
@@ -70,7 +70,7 @@ func (b *binder) checkRest(cfg *Config) {
 		}
 		_, err := m.check()
 		for _, e := range blame(b.file, m.at, m.Config.URI, err) {
-			unread := m.Config.URI == "" && m.at.child("uri") != m.at && e.Path == m.at.path() // may be due to the uri
+			unread := m.Config.URI == "" && m.at.Child("uri") != m.at && e.Path == m.at.Path() // may be due to the uri
 			if !unread && !b.reported(e) {
 				b.others = append(b.others, e)
 			}
@@ -80,20 +80,13 @@ func (b *binder) checkRest(cfg *Config) {
 
 // reported reports whether there is a problem at the same place, or the same one.
 func (b *binder) reported(e *Error) bool {
-	return e.File == b.file && slices.ContainsFunc(b.problems, func(p problem) bool {
-		return p.line == e.Line && p.column == e.Column || p.reason == e.Reason
-	})
+	return b.Has(configtree.Place{File: e.File, Line: e.Line, Column: e.Column}, e.Reason)
 }
 
 // sort orders problems by their places, those of the document before those of other files.
 func (e Errors) sort(document string) {
-	slices.SortStableFunc(e, func(a, b *Error) int {
-		if (a.File == document) != (b.File == document) {
-			if a.File == document {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
+	place := func(one *Error) configtree.Place {
+		return configtree.Place{File: one.File, Line: one.Line, Column: one.Column}
+	}
+	slices.SortStableFunc(e, func(a, b *Error) int { return place(a).Compare(place(b), document) })
 }

@@ -66,6 +66,7 @@ import (
 	"os"
 
 	"github.com/keepsake-cache/keepsake/httpsession"
+	"github.com/keepsake-cache/keepsake/internal/configtree"
 	"github.com/keepsake-cache/keepsake/jcache"
 )
 
@@ -88,7 +89,7 @@ type CacheManager struct {
 	ID     string
 	Config jcache.Config
 
-	at *node
+	at *configtree.Node
 }
 
 // A Session is an httpSession of the file, with its httpSessionCache.
@@ -99,7 +100,7 @@ type Session struct {
 	CacheManager string
 	Options      httpsession.Options
 
-	at *node
+	at *configtree.Node
 }
 
 // Load reads a file. Its extension, .xml, .yaml or .yml, says which syntax it has;
@@ -125,7 +126,7 @@ func Load(path string) (*Config, error) {
 // looked up with getenv, which is not nil.
 func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
 	b := &binder{report: &report{file: name}, getenv: getenv}
-	if root := b.parse(data); root != nil {
+	if root := b.read(data); root != nil {
 		cfg := b.config(root)
 		if b.err() == nil {
 			return cfg, nil

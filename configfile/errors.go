@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/keepsake-cache/keepsake/internal/configtree"
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
@@ -64,63 +65,35 @@ func (e Errors) Unwrap() []error {
 	return errs
 }
 
-// maxProblems bounds what is reported of a file that is not a configuration at all.
-const maxProblems = 100
-
 // A report collects the problems of a document.
 type report struct {
-	file     string
-	nodes    int // of the document
-	problems []problem
-	others   Errors // problems that the providers found
-	more     int    // problems beyond maxProblems
-}
-
-type problem struct {
-	pos
-	node   *node // its path is only known when the tree is complete
-	reason string
-}
-
-// full reports, and counts, that there is no room for another problem.
-func (r *report) full() bool {
-	if len(r.problems) < maxProblems {
-		return false
-	}
-	r.more++
-	return true
-}
-
-func (r *report) add(at pos, n *node, format string, args ...any) {
-	if r.full() {
-		return
-	}
-	r.problems = append(r.problems, problem{at, n, shorten(fmt.Sprintf(format, args...), maxReasonBytes)})
+	configtree.Report
+	file   string
+	others Errors // problems that the providers found
 }
 
 // at reports a problem at the place of a node.
-func (r *report) at(n *node, format string, args ...any) { r.add(n.place(), n, format, args...) }
+func (r *report) at(n *configtree.Node, format string, args ...any) { r.Add(n, format, args...) }
 
 // err returns the problems, or nil if there are none.
 func (r *report) err() error {
-	if len(r.problems) == 0 {
+	var errs Errors
+	for _, p := range r.Problems(r.file) {
+		errs = append(errs, &Error{File: r.file, Line: p.Line, Column: p.Column, Path: p.Path, Reason: p.Reason})
+	}
+	if errs == nil {
 		return nil
 	}
-	var errs Errors
-	for _, p := range r.problems {
-		errs = append(errs, &Error{File: r.file, Line: p.line, Column: p.column, Path: p.node.path(), Reason: p.reason})
-	}
-	errs = append(errs, r.others...)
-	errs.sort(r.file)
-	if r.more > 0 {
-		errs = append(errs, &Error{File: r.file, Reason: fmt.Sprintf("%d more problems are not shown", r.more)})
+	if r.others != nil {
+		errs = append(errs, r.others...)
+		errs.sort(r.file)
 	}
 	return errs
 }
 
 // blame returns the errors of another package as problems of what stands at n, or of the
 // uri or property in it that they begin with, or of the provider's own file.
-func blame(file string, n *node, uri string, err error) Errors {
+func blame(file string, n *configtree.Node, uri string, err error) Errors {
 	var errs Errors
 	for _, one := range setting.Each(err, jcache.ErrInvalid) {
 		var p *setting.Problem
@@ -129,14 +102,28 @@ func blame(file string, n *node, uri string, err error) Errors {
 			continue
 		}
 		at, reason := n, reasonOf(one)
-		if name, rest, ok := strings.Cut(reason, ": "); ok && n.setting(name) != n {
-			at, reason = n.setting(name), rest
+		if name, rest, ok := strings.Cut(reason, ": "); ok && settingAt(n, name) != n {
+			at, reason = settingAt(n, name), rest
 		} else if uri != "" && strings.HasPrefix(reason, uri+":") || strings.HasPrefix(reason, "uri: ") {
-			at, reason = n.child("uri"), strings.TrimPrefix(reason, "uri: ")
+			at, reason = n.Child("uri"), strings.TrimPrefix(reason, "uri: ")
 		}
-		errs = append(errs, &Error{File: file, Line: at.place().line, Column: at.place().column, Path: at.path(), Reason: reason, cause: one})
+		errs = append(errs, &Error{File: file, Line: at.At().Line, Column: at.At().Column, Path: at.Path(), Reason: reason, cause: one})
 	}
 	return errs
+}
+
+// settingAt returns the node of a cacheManager's property, such as tls.caFile, or n itself if
+// it is not there.
+func settingAt(n *configtree.Node, path string) *configtree.Node {
+	at := n.Child(propertiesName)
+	for name := range strings.SplitSeq(path, ".") {
+		next := at.Child(name)
+		if next == at {
+			return n
+		}
+		at = next
+	}
+	return at
 }
 
 // reasonOf returns an error's text in one line, without the name of a package in front.

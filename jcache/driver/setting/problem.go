@@ -1,6 +1,7 @@
 package setting
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -29,7 +30,8 @@ func Problemf(path, format string, args ...any) *Problem {
 // Error reads "file:line:column: path: reason", without what is not known, in one line.
 func (p *Problem) Error() string {
 	var parts []string
-	for _, part := range []string{p.At(), p.Path, p.Reason} {
+	place := p.Place
+	for _, part := range []string{place.String(), p.Path, p.Reason} {
 		if part != "" {
 			parts = append(parts, part)
 		}
@@ -47,12 +49,23 @@ type Place struct {
 	Line, Column int
 }
 
-// At reads "file:line:column".
-func (p Place) At() string {
+// String reads "file:line:column".
+func (p Place) String() string {
 	if p.Line == 0 {
 		return p.File
 	}
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Compare orders places: those of the file named first, then those of others by their names.
+func (p Place) Compare(other Place, first string) int {
+	if p.File != other.File && (p.File == first || other.File == first) {
+		if p.File == first {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(p.File, other.File), cmp.Compare(p.Line, other.Line), cmp.Compare(p.Column, other.Column))
 }
 
 // Each returns the errors that were joined, with errors.Join or behind a sentinel as in "%w: %w",

@@ -1,9 +1,9 @@
-package configfile
+package configtree
 
 import "strings"
 
-// nearest returns the name that a misspelt one most likely stands for, or nothing.
-func nearest(misspelt string, names []string) string {
+// Nearest returns the name that a misspelt one most likely stands for, or nothing.
+func Nearest(misspelt string, names []string) string {
 	if len(misspelt) > maxNameBytes {
 		return ""
 	}
@@ -45,8 +45,8 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// orList reads "a, b or c".
-func orList(names []string) string {
+// OrList reads "a, b or c".
+func OrList(names []string) string {
 	last := len(names) - 1
 	if last < 1 {
 		return strings.Join(names, "")

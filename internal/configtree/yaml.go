@@ -1,4 +1,4 @@
-package configfile
+package configtree
 
 import (
 	"bytes"
@@ -11,34 +11,33 @@ import (
 
 // parseYAML makes a tree of a document. Values are never constructed from the YAML nodes,
 // so aliases cost nothing; they are refused all the same.
-func (r *report) parseYAML(data []byte) *node {
+func (r *Report) parseYAML(file string, data []byte) *Node {
 	loader, err := yaml.NewLoader(bytes.NewReader(data))
 	if err != nil {
-		r.add(pos{}, nil, "%s", err)
+		r.AddAt(Place{File: file}, nil, "%s", err)
 		return nil
 	}
 	var document, second yaml.Node
 	err = loader.Load(&document)
 	switch {
 	case errors.Is(err, io.EOF):
-		r.add(pos{}, nil, "the document is empty; it needs a cacheManager")
 		return nil
 	case err != nil:
-		r.yamlProblem(data, err)
+		r.yamlProblem(file, data, err)
 		return nil
 	}
 	switch err := loader.Load(&second); {
 	case err == nil:
-		r.add(pos{second.Line, second.Column}, nil, "there is a second document; a file has one")
+		r.AddAt(Place{File: file, Line: second.Line, Column: second.Column}, nil, "there is a second document; a file has one")
 		return nil
 	case !errors.Is(err, io.EOF):
-		r.yamlProblem(data, err)
+		r.yamlProblem(file, data, err)
 		return nil
 	}
-	root := &node{pos: pos{1, 1}, name: rootName, kind: group}
+	root := &Node{Place: Place{File: file, Line: 1, Column: 1}, Kind: Group}
 	content := document.Content[0]
 	if content.Kind != yaml.MappingNode {
-		r.add(pos{content.Line, content.Column}, nil, "the document must have keys, such as cacheManager")
+		r.AddAt(Place{File: file, Line: content.Line, Column: content.Column}, nil, "the document must have keys, which are names with values")
 		return nil
 	}
 	r.fill(root, content, 1)
@@ -46,49 +45,62 @@ func (r *report) parseYAML(data []byte) *node {
 }
 
 // fill gives n what y holds.
-func (r *report) fill(n *node, y *yaml.Node, depth int) {
-	at := pos{y.Line, y.Column}
-	n.kind = broken
+func (r *Report) fill(n *Node, y *yaml.Node, depth int) {
+	at := Place{File: n.File, Line: y.Line, Column: y.Column}
+	n.Kind = Broken
 	switch {
-	case depth > maxDepth:
-		r.add(at, n, "values are nested deeper than %d", maxDepth)
+	case depth > MaxDepth:
+		r.AddAt(at, n, "values are nested deeper than %d", MaxDepth)
 	case y.Kind == yaml.AliasNode:
-		r.add(at, n, "aliases are not allowed; write the value out, or quote a text that begins with *")
+		r.AddAt(at, n, "aliases are not allowed; write the value out, or quote a text that begins with *")
 	case y.Style&yaml.TaggedStyle != 0:
-		r.add(at, n, "tags are not allowed; quote a text that begins with !")
+		r.AddAt(at, n, "tags are not allowed; quote a text that begins with !")
 	case y.Kind == yaml.ScalarNode && y.ShortTag() == "!!null":
-		n.kind = empty
+		n.Kind = Empty
 	case y.Kind == yaml.ScalarNode:
-		n.kind, n.text = scalar, y.Value
+		n.Kind, n.Text, n.Type = Scalar, y.Value, typeOf(y)
 	case y.Kind == yaml.SequenceNode:
-		r.add(at, n, "a list within a list is not allowed")
+		r.AddAt(at, n, "a list within a list is not allowed")
 	case y.Kind == yaml.MappingNode:
-		n.kind = group
+		n.Kind = Group
 		r.fillGroup(n, y, depth)
 	}
 }
 
-func (r *report) fillGroup(n *node, y *yaml.Node, depth int) {
+func typeOf(y *yaml.Node) Type {
+	switch y.ShortTag() {
+	case "!!str":
+		return Text
+	case "!!bool":
+		return Bool
+	case "!!int", "!!float":
+		return Number
+	default:
+		return Other
+	}
+}
+
+func (r *Report) fillGroup(n *Node, y *yaml.Node, depth int) {
 	lines := make(map[string]int)
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key, value := y.Content[i], y.Content[i+1]
-		at := pos{key.Line, key.Column}
-		if key.Kind != yaml.ScalarNode || key.Style&yaml.TaggedStyle != 0 {
-			r.add(at, n, "keys must be names")
+		at := Place{File: n.File, Line: key.Line, Column: key.Column}
+		if key.Kind != yaml.ScalarNode || key.Style&yaml.TaggedStyle != 0 || key.ShortTag() == "!!merge" {
+			r.AddAt(at, n, "keys must be names")
 			continue
 		}
 		if line, ok := lines[key.Value]; ok {
-			r.add(at, n, "%q is given twice; first in line %d", shortName(key.Value), line)
+			r.AddAt(at, n, "%q is given twice; first in line %d", ShortName(key.Value), line)
 			continue
 		}
-		lines[key.Value] = at.line
+		lines[key.Value] = at.Line
 		if value.Kind != yaml.SequenceNode || value.Style&yaml.TaggedStyle != 0 {
-			r.fill(r.grow(n, key.Value, at), value, depth+1)
+			r.fill(r.add(n, key.Value, at.Line, at.Column), value, depth+1)
 			continue
 		}
 		for _, entry := range value.Content {
-			c := r.grow(n, key.Value, pos{entry.Line, entry.Column})
-			c.listed = true
+			c := r.add(n, key.Value, entry.Line, entry.Column)
+			c.Listed = true
 			r.fill(c, entry, depth+1)
 		}
 	}
@@ -96,10 +108,10 @@ func (r *report) fillGroup(n *node, y *yaml.Node, depth int) {
 
 // yamlProblem reports what the loader says. It may not show what could be a piece of a
 // value.
-func (r *report) yamlProblem(data []byte, err error) {
+func (r *Report) yamlProblem(file string, data []byte, err error) {
 	var load *yaml.LoadError
 	if !errors.As(err, &load) {
-		r.add(pos{}, nil, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+		r.AddAt(Place{File: file}, nil, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
 		return
 	}
 	text := load.Message
@@ -120,7 +132,7 @@ func (r *report) yamlProblem(data []byte, err error) {
 			text = "a tab cannot indent a line; use spaces"
 		}
 	}
-	r.add(pos{load.Mark.Line, load.Mark.Column}, nil, "%s", text)
+	r.AddAt(Place{File: file, Line: load.Mark.Line, Column: load.Mark.Column}, nil, "%s", text)
 }
 
 func indentedByTab(data []byte, line int) bool {

@@ -1,4 +1,4 @@
-package configfile
+package configtree
 
 import (
 	"bytes"
@@ -8,98 +8,88 @@ import (
 	"strings"
 )
 
-const instanceNamespace = "http://www.w3.org/2001/XMLSchema-instance"
+// InstanceNamespace is that of attributes that say where the schema is.
+const InstanceNamespace = "http://www.w3.org/2001/XMLSchema-instance"
 
 var errEncoding = errors.New("only UTF-8 can be read")
 
 // An openElement is an element whose end has not been read yet.
 type openElement struct {
-	*node
+	*Node
 	text []byte
 }
 
 // parseXML makes a tree of a document.
-func (r *report) parseXML(data []byte) *node {
+func (r *Report) parseXML(file string, data []byte) *Node {
 	d := xml.NewDecoder(bytes.NewReader(data))
 	d.CharsetReader = func(string, io.Reader) (io.Reader, error) { return nil, errEncoding }
 	place := cursor{data: data}
-	var root *node
+	at := func(offset int) Place {
+		line, column := place.at(offset)
+		return Place{File: file, Line: line, Column: column}
+	}
+	var root *Node
 	var open []openElement
 	for {
 		start := int(d.InputOffset())
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
-			break
+			return root
 		}
 		if err != nil {
-			r.add(place.at(int(d.InputOffset())), nil, "%s", xmlReason(err))
+			r.AddAt(at(int(d.InputOffset())), nil, "%s", xmlReason(err))
 			return nil
 		}
 		switch t := token.(type) {
 		case xml.Directive:
-			r.add(place.at(start), nil, "a DOCTYPE is not allowed; leave it out")
+			r.AddAt(at(start), nil, "a DOCTYPE is not allowed; leave it out")
 			return nil
 		case xml.StartElement:
-			at := place.at(start)
+			begin := at(start)
 			switch {
-			case len(open) == maxDepth:
-				r.add(at, nil, "elements are nested deeper than %d", maxDepth)
+			case len(open) == MaxDepth:
+				r.AddAt(begin, nil, "elements are nested deeper than %d", MaxDepth)
 				return nil
 			case len(open) > 0:
-				open = append(open, openElement{node: r.grow(open[len(open)-1].node, t.Name.Local, at)})
+				open = append(open, openElement{Node: r.add(open[len(open)-1].Node, t.Name.Local, begin.Line, begin.Column)})
 			case root != nil:
-				r.add(at, nil, "there is a second root element; a document has one")
+				r.AddAt(begin, nil, "there is a second root element; a document has one")
 				return nil
 			default:
-				root = &node{pos: at, name: t.Name.Local, kind: group}
-				open = append(open, openElement{node: root})
+				root = &Node{Place: begin, Name: t.Name.Local, Kind: Group}
+				open = append(open, openElement{Node: root})
 			}
-			r.startElement(open[len(open)-1].node, t, data[start:d.InputOffset()], start, &place)
+			r.startElement(open[len(open)-1].Node, t, data[start:d.InputOffset()], start, &place)
 		case xml.EndElement:
-			r.endElement(open[len(open)-1])
+			open[len(open)-1].end()
 			open = open[:len(open)-1]
 		case xml.CharData:
 			if len(open) > 0 {
 				e := &open[len(open)-1]
 				e.text = append(e.text, t...)
 			} else if len(bytes.TrimSpace(t)) > 0 {
-				r.add(place.at(start), nil, "there is text outside of the root element")
+				r.AddAt(at(start), nil, "there is text outside of the root element")
 				return nil
 			}
 		}
 	}
-	if root == nil {
-		r.add(pos{}, nil, "the document is empty; it needs an element %s with a cacheManager", rootName)
-		return nil
-	}
-	if root.name != rootName {
-		r.at(root, "the root element is %s, not %s", rootName, shortName(root.name))
-		return nil
-	}
-	return root
 }
 
-// startElement adds an element's attributes to its node. tag is the text of the start
-// tag, which begins at offset.
-func (r *report) startElement(n *node, t xml.StartElement, tag []byte, offset int, place *cursor) {
-	if t.Name.Space != "" {
-		r.at(n, "is in a namespace; the elements of this file have none")
-	}
+// startElement adds an element's attributes to its node, without those that declare namespaces.
+// tag is the text of the start tag, which begins at offset.
+func (r *Report) startElement(n *Node, t xml.StartElement, tag []byte, offset int, place *cursor) {
+	n.Space = t.Name.Space
 	begins := attributeOffsets(tag)
 	for i, a := range t.Attr {
-		at := n.pos
+		line, column := n.Line, n.Column
 		if len(begins) == len(t.Attr) {
-			at = place.at(offset + begins[i])
+			line, column = place.at(offset + begins[i])
 		}
-		switch {
-		case a.Name.Space == "xmlns", a.Name.Space == instanceNamespace:
-		case a.Name.Space == "" && a.Name.Local == "xmlns":
-		case a.Name.Space != "":
-			r.add(at, n, "the attribute %s is in a namespace; the attributes of this file have none", shortName(a.Name.Local))
-		default:
-			c := r.grow(n, a.Name.Local, at)
-			c.kind, c.text = scalar, a.Value
+		if a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns" {
+			continue
 		}
+		c := r.add(n, a.Name.Local, line, column)
+		c.Kind, c.Text, c.Attribute, c.Space = Scalar, a.Value, true, a.Name.Space
 	}
 }
 
@@ -128,17 +118,11 @@ func attributeOffsets(tag []byte) []int {
 	return begins
 }
 
-// endElement takes the text of an element that has nothing else. White space around it is
-// there for the eye.
-func (r *report) endElement(e openElement) {
-	text := strings.TrimSpace(string(e.text))
-	switch {
-	case text == "":
-	case e.kind == group:
-		r.at(e.node, "has text beside its attributes and elements")
-		e.kind = broken
-	default:
-		e.kind, e.node.text = scalar, text
+// end takes the text of an element. White space around it is there for the eye.
+func (e openElement) end() {
+	e.Text = strings.TrimSpace(string(e.text))
+	if e.Text != "" && e.Kind == Empty {
+		e.Kind = Scalar
 	}
 }
 
