@@ -176,7 +176,7 @@ func (s *System) end(atOnce context.Context) error {
 	leave := s.leaveTimeout()
 	bounded, cancel := context.WithTimeout(atOnce, leave+closeMargin)
 	defer cancel()
-	err := s.Close(bounded)
+	err := s.closeWithin(bounded)
 	switch {
 	case atOnce.Err() != nil:
 		err = errors.Join(fmt.Errorf("configfile: ended by %w: what was not handed over is lost", context.Cause(atOnce)), err)
@@ -184,6 +184,17 @@ func (s *System) end(atOnce context.Context) error {
 		slog.Info("keepsake: ended", "closedAfter", time.Since(began).Round(time.Millisecond))
 	}
 	return err
+}
+
+// closeWithin closes the system. What is still in use, by a request that was cut off for
+// instance, is closed as soon as it is not, as long as ctx lasts.
+func (s *System) closeWithin(ctx context.Context) error {
+	for {
+		err := s.Close(ctx)
+		if inUse := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil; !inUse {
+			return err
+		}
+	}
 }
 
 // closeMargin is for what is to be closed besides.

@@ -214,6 +214,7 @@ func (m *CacheManager) destroy(ctx context.Context, name string) error {
 // JSR-107: CacheManager.close.
 func (m *CacheManager) Close(ctx context.Context) error {
 	m.gate.Shut()
+	m.monitor.stop()
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	errs, left := m.closeCaches(ctx)

@@ -3,6 +3,7 @@ package jcache
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"regexp"
 	"slices"
@@ -22,6 +23,7 @@ type CacheManager struct {
 	conn     driver.Provider
 	declared map[string]CacheConfig
 	disabled []driver.Feature
+	monitor  *monitor // nil if the provider does not know its health
 
 	gate *engine.Gate // closed with the manager
 	last turn         // of who closes the connection
@@ -40,6 +42,9 @@ type ManagerOptions struct {
 	// Disable switches optional interfaces of the driver off, so that their
 	// fallbacks are used. It is for tests.
 	Disable []driver.Feature
+	// Logger hears when the provider or one of its servers goes away and comes back,
+	// where the provider knows that. Nil: slog.Default().
+	Logger *slog.Logger
 }
 
 // NewManager returns a manager over a connection that is already open, and that
@@ -69,6 +74,7 @@ func NewManager(conn driver.Provider, opts ManagerOptions) (*CacheManager, error
 		}
 		m.declared[c.Name] = c
 	}
+	m.monitor = startMonitor(conn, opts.Provider, opts.Logger)
 	return m, nil
 }
 

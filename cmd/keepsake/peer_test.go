@@ -23,6 +23,15 @@ cacheManager:
 // ask returns the status and the body of an answer.
 func ask(t *testing.T, url string) (int, string) {
 	t.Helper()
+	status, body, err := fetch(t, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status, body
+}
+
+func fetch(t *testing.T, url string) (status int, body string, err error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -31,14 +40,11 @@ func ask(t *testing.T, url string) (int, string) {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return 0, "", err
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(body)
+	data, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(data), err
 }
 
 func TestPeerServesMetrics(t *testing.T) {

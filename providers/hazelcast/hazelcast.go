@@ -71,7 +71,7 @@ func Open(ctx context.Context, opts Options) (*jcache.CacheManager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return jcache.NewManager(p, jcache.ManagerOptions{Provider: "hazelcast"})
+	return jcache.NewManager(p, jcache.ManagerOptions{Provider: "hazelcast", Logger: opts.Logger})
 }
 
 var settings = []setting.Setting{

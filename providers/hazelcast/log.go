@@ -15,6 +15,7 @@ import (
 type clientLog struct {
 	log        *slog.Logger
 	lostEvents func()
+	down       func() bool               // whether there is no connection, of which one line is enough
 	client     atomic.Pointer[hz.Client] // once it has started; until then, lines are reasons for not starting
 
 	mu      sync.Mutex
@@ -45,9 +46,9 @@ func (l *clientLog) Log(weight hzlogger.Weight, line func() string) {
 	switch {
 	case l.client.Load() == nil:
 		l.note(text)
-	case weight <= hzlogger.WeightWarn:
+	case weight <= hzlogger.WeightWarn && !l.down():
 		l.log.Warn("hazelcast client: " + trim(text))
-	case weight <= hzlogger.WeightInfo:
+	case weight <= hzlogger.WeightInfo: // what tells of a lost connection is a line of the manager's
 		l.log.Debug("hazelcast client: " + trim(text))
 	}
 }

@@ -3,6 +3,7 @@ package hazelcast_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,8 @@ func TestOutage(t *testing.T) {
 	t.Parallel()
 	const patience = 1500 * time.Millisecond
 	p := startProxy(t, cluster(t).Addrs[0], nil)
-	c := openCache(t, connectThrough(t, p, hazelcast.Options{RequestTimeout: patience}), driver.CacheOptions{})
+	provider := connectThrough(t, p, hazelcast.Options{RequestTimeout: patience})
+	c := openCache(t, provider, driver.CacheOptions{})
 	put := func(limit time.Duration) (time.Duration, error) {
 		start := time.Now()
 		err := c.Put(limited(t, limit), "k", record("v"), time.Time{})
@@ -29,6 +31,9 @@ func TestOutage(t *testing.T) {
 		_, err := put(200 * time.Millisecond)
 		return errors.Is(err, driver.ErrUnavailable) && !errors.Is(err, driver.ErrIndeterminate)
 	})
+	if h := provider.Health(); h.Ready() || !strings.Contains(h.Unready[0], "no connection to the cluster") {
+		t.Errorf("during the outage its health is %+v", h)
+	}
 	// Whoever has time waits for the connection; …
 	if _, err := put(time.Minute); !errors.Is(err, driver.ErrUnavailable) || errors.Is(err, driver.ErrIndeterminate) {
 		t.Errorf("during the outage: %v", err)
@@ -45,6 +50,7 @@ func TestOutage(t *testing.T) {
 
 	p.outage(false)
 	eventually(t, "it works again", 15*time.Second, func() bool { _, err := put(time.Second); return err == nil })
+	eventually(t, "its health is good again", 5*time.Second, func() bool { return provider.Health().Safe() })
 
 	// A connection that breaks and comes back costs time only, but for a write
 	// that it broke under.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,6 +97,17 @@ func (p *Provider) OpenCache(ctx context.Context, name string, opts driver.Cache
 
 // Ping implements driver.Provider.
 func (p *Provider) Ping(ctx context.Context) error { return p.read(ctx, p.ask) }
+
+// Health implements driver.Reporter.
+func (p *Provider) Health() (h driver.Health) {
+	switch {
+	case p.closed.Load():
+		h.Unready = append(h.Unready, errClosed.Error())
+	case p.link.isDown():
+		h.Unready = append(h.Unready, fmt.Sprintf("there is no connection to the cluster %q, known at %s", p.plan.clusterName, strings.Join(p.plan.servers, ", ")))
+	}
+	return h
+}
 
 // ask asks any member something.
 func (p *Provider) ask(ctx context.Context) error {

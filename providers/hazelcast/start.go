@@ -15,7 +15,7 @@ import (
 
 // start starts a client before the context ends.
 func (p *Provider) start(ctx context.Context) (*hz.Client, error) {
-	lines := &clientLog{log: p.log, lostEvents: p.signalGap}
+	lines := &clientLog{log: p.log, lostEvents: p.signalGap, down: p.link.isDown}
 	cfg := p.plan.client
 	cfg.Logger.CustomLogger = lines
 	cfg.AddLifecycleListener(func(e hz.LifecycleStateChanged) {
@@ -85,7 +85,6 @@ func (p *Provider) lifecycle(client *hz.Client, state hz.LifecycleState) {
 		p.restored()
 	case state == hz.LifecycleStateDisconnected:
 		if p.link.down() {
-			p.log.Warn("hazelcast: the connection to the cluster is lost", "cluster", p.plan.clusterName)
 			p.tasks.Go(p.awaitCluster)
 		}
 	}
@@ -96,7 +95,6 @@ func (p *Provider) restored() {
 	if !p.link.up() {
 		return
 	}
-	p.log.Info("hazelcast: the connection to the cluster is back", "cluster", p.plan.clusterName)
 	if p.plan.client.Cluster.Unisocket {
 		p.deafen() // the client does not add listeners to another single connection
 	}
@@ -172,7 +170,7 @@ func (p *Provider) replace() {
 	defer cancel()
 	client, err := p.start(ctx)
 	if err != nil {
-		p.log.Warn("hazelcast: the cluster is out of reach", "error", err)
+		p.log.Debug("hazelcast: another client does not reach the cluster either", "error", err)
 		return
 	}
 	p.mu.Lock()

@@ -74,7 +74,7 @@ func Open(ctx context.Context, opts Options) (*jcache.CacheManager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return jcache.NewManager(p, jcache.ManagerOptions{Provider: "memcached"})
+	return jcache.NewManager(p, jcache.ManagerOptions{Provider: "memcached", Logger: opts.Logger})
 }
 
 var settings = []setting.Setting{

@@ -154,7 +154,7 @@ func Open(ctx context.Context, opts Options) (*jcache.CacheManager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return jcache.NewManager(p, jcache.ManagerOptions{Provider: "peer"})
+	return jcache.NewManager(p, jcache.ManagerOptions{Provider: "peer", Logger: opts.Logger})
 }
 
 func (o Options) withDefaults() Options {

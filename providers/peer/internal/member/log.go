@@ -5,20 +5,17 @@ import (
 	"log/slog"
 )
 
-// A logger passes on what memberlist says. Little of it matters to an operator: its
-// warnings are the gossip's daily bread.
+// A logger takes what memberlist says. None of it matters to an operator: who came, who
+// went and why is told by the configurations, and who cannot be reached by the search. For
+// those who debug the gossip it is one structured line each.
 type logger struct{ to *slog.Logger }
 
 // Write implements io.Writer.
 func (l *logger) Write(line []byte) (int, error) {
 	level, text, found := bytes.Cut(bytes.TrimSpace(line), []byte("] "))
 	if !found {
-		text = level
+		level, text = nil, level
 	}
-	if bytes.HasPrefix(level, []byte("[ERR")) {
-		l.to.Warn(string(text))
-	} else {
-		l.to.Debug(string(text))
-	}
+	l.to.Debug("peer: the gossip says something", "level", string(bytes.TrimLeft(level, "[")), "text", string(text))
 	return len(line), nil
 }

@@ -72,7 +72,7 @@ func why(err error) string {
 	case errors.Is(err, wire.ErrProtocol):
 		return "who listens there does not speak the protocol of the grid"
 	case errors.Is(err, wire.ErrNoAnswer):
-		return "somebody listens there and does not answer"
+		return "somebody listens there and does not answer as a member does"
 	}
 	return "it cannot be reached"
 }

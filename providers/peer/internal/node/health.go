@@ -125,7 +125,7 @@ func missing(seeds []member.Seed) string {
 	for _, s := range seeds {
 		why := s.Why
 		if why == "" {
-			why = "somebody is there who is no member yet"
+			why = "somebody answered there who is no member now"
 		}
 		if where[why] == nil {
 			whys = append(whys, why)
