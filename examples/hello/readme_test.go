@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -121,15 +122,10 @@ func startReadme(t *testing.T) *fleet {
 	write(t, module, "go.sum", string(sum))
 
 	f := &fleet{client: http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 2 * callers}}}
-	var members [2]string
-	for i := range members {
-		members[i], err = servers.FreeAddr()
-		must(t, err)
-	}
+	members := [2]string{loopback(t, 5, "7801"), loopback(t, 6, "7801")}
 	for i := range f.servers {
 		s := &f.servers[i]
-		addr, err := servers.FreeAddr()
-		must(t, err)
+		addr := loopback(t, 5+i, "8000")
 		s.url, s.dir, s.binary = "http://"+addr, t.TempDir(), filepath.Join(t.TempDir(), "hello")
 		write(t, module, "main.go", strings.ReplaceAll(code, "127.0.0.1:8000", addr))
 		build := exec.Command("go", "build", "-mod=mod", "-o", s.binary, ".")
@@ -144,6 +140,22 @@ func startReadme(t *testing.T) *fleet {
 		f.awaitAnswer(t, i)
 	}
 	return f
+}
+
+// loopback returns an address of a machine of the test, with a port of its own where that
+// is possible: one that was free a moment ago may be taken by the load's connections while
+// a server is restarted.
+func loopback(t *testing.T, machine int, port string) string {
+	t.Helper()
+	addr := fmt.Sprintf("127.%d.%d.%d:%s", 1+os.Getpid()%254, os.Getpid()/254%254, machine, port)
+	l, err := net.Listen("tcp", addr)
+	if err != nil { // this system has one loopback address
+		addr, err = servers.FreeAddr()
+		must(t, err)
+		return addr
+	}
+	must(t, l.Close())
+	return addr
 }
 
 func (f *fleet) start(t *testing.T, i int) {
