@@ -186,15 +186,14 @@ func (s *System) end(atOnce context.Context) error {
 	return err
 }
 
-// closeWithin closes the system. What is still in use, by a request that was cut off for
-// instance, is closed as soon as it is not, as long as ctx lasts.
+// closeWithin closes the system. What was still in use, by a request that was cut off for
+// instance, is closed once more.
 func (s *System) closeWithin(ctx context.Context) error {
-	for {
-		err := s.Close(ctx)
-		if inUse := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil; !inUse {
-			return err
-		}
+	err := s.Close(ctx)
+	if err != nil && ctx.Err() == nil {
+		err = errors.Join(err, s.Close(ctx))
 	}
+	return err
 }
 
 // closeMargin is for what is to be closed besides.
