@@ -21,7 +21,7 @@ func (m *planner) slice(p *plan, t reflect.Type) {
 		if err := tooDeep(depth); err != nil {
 			return nil, err
 		}
-		return appendElements(dst, v, elem, depth)
+		return appendElements(dst, v, elem, depth+1)
 	}
 	size := max(1, int(t.Elem().Size()))
 	p.decode = func(data []byte, v reflect.Value, depth int) ([]byte, error) {
@@ -58,7 +58,7 @@ func appendElements(dst []byte, v reflect.Value, elem *plan, depth int) (_ []byt
 	n := v.Len()
 	dst = appendHead(dst, majorArray, uint64(n))
 	for i := range n {
-		if dst, err = elem.encode(dst, v.Index(i), depth+1); err != nil {
+		if dst, err = elem.encode(dst, v.Index(i), depth); err != nil {
 			return nil, at("[]", err)
 		}
 	}
@@ -104,7 +104,7 @@ func (m *planner) array(p *plan, t reflect.Type, as role) {
 			return nil, not(h, v)
 		}
 		for i := range t.Len() {
-			if rest, err = elem.decode(rest, v.Index(i), depth+1); err != nil {
+			if rest, err = elem.decode(rest, v.Index(i), depth); err != nil {
 				return nil, at("[]", err)
 			}
 		}

@@ -18,7 +18,7 @@ type comparison struct{ seen map[[2]unsafe.Pointer]bool }
 
 // of compares. Inside of what a type hides, nil and empty are the same.
 func (c *comparison) of(a, b reflect.Value, inside bool, depth int) (string, bool) {
-	if a.IsValid() != b.IsValid() || a.IsValid() && a.Type() != b.Type() || depth > maxDepth {
+	if a.IsValid() != b.IsValid() || a.IsValid() && a.Type() != b.Type() || depth > 4*maxDepth { // structs count here
 		return "", true
 	}
 	if !a.IsValid() {

@@ -152,9 +152,6 @@ func appendDynamic(dst []byte, v reflect.Value, depth int, as role) ([]byte, err
 	if !v.IsValid() {
 		return append(dst, cborNull), nil
 	}
-	if err := tooDeep(depth); err != nil {
-		return nil, err
-	}
 	t := v.Type()
 	if as != asValue && !t.Comparable() {
 		return nil, refuse("a key must not contain a %s, which cannot be compared", t)
@@ -171,7 +168,7 @@ func appendDynamic(dst []byte, v reflect.Value, depth int, as role) ([]byte, err
 		}
 		dst = appendText(append(appendHead(dst, majorTag, tagObject), majorArray|2), name)
 	}
-	if dst, err = p.encode(dst, v, depth+1); err != nil && !natural {
+	if dst, err = p.encode(dst, v, depth); err != nil && !natural {
 		err = inside(t, err)
 	}
 	return dst, err
@@ -192,9 +189,6 @@ func isNatural(v reflect.Value, t reflect.Type) bool {
 
 // decodeDynamic returns what appendDynamic wrote; an invalid value is nil.
 func decodeDynamic(data []byte, depth int, as role) (v reflect.Value, rest []byte, err error) {
-	if err := tooDeep(depth); err != nil {
-		return v, nil, err
-	}
 	h, rest, err := readHead(data)
 	if err != nil {
 		return v, nil, err
@@ -236,7 +230,7 @@ func decodeDynamic(data []byte, depth int, as role) (v reflect.Value, rest []byt
 		return v, nil, errDamaged
 	}
 	v = reflect.New(t).Elem()
-	rest, err = p.decode(data, v, depth+1)
+	rest, err = p.decode(data, v, depth)
 	return v, rest, err
 }
 

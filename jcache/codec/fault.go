@@ -3,6 +3,7 @@ package codec
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 )
 
@@ -55,6 +56,9 @@ func inside(t reflect.Type, err error) error {
 	return at(".("+t.String()+")", err)
 }
 
+// packagePaths are what the name of a generic type has before the names of packages.
+var packagePaths = regexp.MustCompile(`[^][,*() ]*/`)
+
 // within is at for the type that the value as a whole has.
 func within(t reflect.Type, err error) error {
 	for t.Kind() == reflect.Pointer && t.Name() == "" {
@@ -66,5 +70,5 @@ func within(t reflect.Type, err error) error {
 	if t.Name() == "" {
 		return at(t.String(), err)
 	}
-	return at(t.Name(), err)
+	return at(packagePaths.ReplaceAllString(t.Name(), ""), err)
 }

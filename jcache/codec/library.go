@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/gob"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -32,11 +33,26 @@ type gobFormat struct{}
 func (gobFormat) ID() byte { return IDGob }
 
 func (f gobFormat) Append(dst []byte, source any) ([]byte, error) {
-	return appendChecked(f, "gob", dst, source, func(source any) ([]byte, error) {
-		var buf bytes.Buffer
-		err := gob.NewEncoder(&buf).Encode(source)
-		return buf.Bytes(), err
-	})
+	return appendChecked(f, "gob", dst, source, encodeGob)
+}
+
+var errGobPointers = errors.New("gob takes no nil, and no pointer to a pointer")
+
+// encodeGob gives gob no pointers that it panics on.
+func encodeGob(source any) ([]byte, error) {
+	v := reflect.ValueOf(source).Elem()
+	if shapeOf(v.Type()).doublePointer {
+		return nil, errGobPointers
+	}
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return nil, errGobPointers
+		}
+		source = v.Interface()
+	}
+	var buf bytes.Buffer
+	err := gob.NewEncoder(&buf).Encode(source)
+	return buf.Bytes(), err
 }
 
 func (gobFormat) Decode(data []byte, target any) error {
@@ -58,7 +74,7 @@ func appendChecked(f Format, form string, dst []byte, source any, encode func(an
 		return nil, refuse("a %s cannot be encoded as %s (%T)", v.Type(), form, err)
 	}
 	back := reflect.New(v.Type())
-	if err := f.Decode(data, back.Interface()); err != nil {
+	if err := asError(func() error { return f.Decode(data, back.Interface()) }); err != nil {
 		return nil, refuse("a %s that is encoded as %s cannot be decoded again", v.Type(), form)
 	}
 	if part, differs := difference(v, back.Elem()); differs {
@@ -73,20 +89,24 @@ func undecodable(form string, cause error) error {
 
 // deep returns an error for a value that contains itself, or has too many levels.
 func deep(v reflect.Value, depth int) error {
-	if flat(v.Type()) {
+	if shapeOf(v.Type()).flat {
 		return nil
 	}
 	if err := tooDeep(depth); err != nil {
 		return err
 	}
 	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
+	case reflect.Interface:
+		if !v.IsNil() {
+			return deep(v.Elem(), depth)
+		}
+	case reflect.Pointer:
 		if !v.IsNil() {
 			return deep(v.Elem(), depth+1)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if err := deep(v.Field(i), depth+1); err != nil {
+			if err := deep(v.Field(i), depth); err != nil {
 				return at("."+v.Type().Field(i).Name, err)
 			}
 		}
@@ -106,39 +126,46 @@ func deep(v reflect.Value, depth int) error {
 	return nil
 }
 
-var flatTypes sync.Map // reflect.Type -> bool
-
-// flat reports whether values of the type cannot contain themselves, as a rule: their
-// type does not, and has no interfaces.
-func flat(t reflect.Type) bool {
-	if known, ok := flatTypes.Load(t); ok {
-		return known.(bool)
-	}
-	is := isFlat(t, make(map[reflect.Type]bool))
-	flatTypes.Store(t, is)
-	return is
+// A shape is what the formats of the standard library must know of a type.
+type shape struct {
+	// flat: its values cannot contain themselves, for neither does the type, and it has
+	// no interfaces.
+	flat bool
+	// doublePointer: it has a pointer to a pointer.
+	doublePointer bool
 }
 
-// isFlat marks the types that it is within with true.
-func isFlat(t reflect.Type, seen map[reflect.Type]bool) (is bool) {
+var shapes sync.Map // reflect.Type -> shape
+
+func shapeOf(t reflect.Type) shape {
+	if known, ok := shapes.Load(t); ok {
+		return known.(shape)
+	}
+	s := shape{flat: true}
+	s.add(t, make(map[reflect.Type]bool))
+	shapes.Store(t, s)
+	return s
+}
+
+// add marks the types that it is within with true.
+func (s *shape) add(t reflect.Type, seen map[reflect.Type]bool) {
 	if within, ok := seen[t]; ok {
-		return !within
+		s.flat = s.flat && !within
+		return
 	}
 	seen[t] = true
 	defer func() { seen[t] = false }()
 	switch t.Kind() {
 	case reflect.Interface:
-		return false
-	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return isFlat(t.Elem(), seen)
-	case reflect.Map:
-		return isFlat(t.Elem(), seen)
+		s.flat = false
+	case reflect.Pointer:
+		s.doublePointer = s.doublePointer || t.Elem().Kind() == reflect.Pointer
+		s.add(t.Elem(), seen)
+	case reflect.Slice, reflect.Array, reflect.Map:
+		s.add(t.Elem(), seen)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if !isFlat(t.Field(i).Type, seen) {
-				return false
-			}
+			s.add(t.Field(i).Type, seen)
 		}
 	}
-	return true
 }

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/gob"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"reflect"
 )
@@ -154,10 +155,20 @@ func (pair *methodPair) payload(data []byte) (written, rest []byte, err error) {
 	return rest[:h.n:h.n], rest[h.n:], nil
 }
 
+// asError makes an error of a panic in what nobody asked for but this package.
+func asError(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it panicked: %v", r)
+		}
+	}()
+	return f()
+}
+
 // check reads what was written and compares.
 func (pair *methodPair) check(v reflect.Value, data []byte, as role) error {
 	back := reflect.New(v.Type())
-	if err := pair.decode(back.Interface(), append([]byte{}, data...)); err != nil {
+	if err := asError(func() error { return pair.decode(back.Interface(), append([]byte{}, data...)) }); err != nil {
 		return refuse("the %s of %s does not read what its %s wrote (%T)", pair.readerMethod, v.Type(), pair.name, err)
 	}
 	if as != asValue {

@@ -33,8 +33,8 @@ type part struct {
 	plan *plan
 }
 
-// maxDepth is how many slices, maps, pointers and interfaces may be within each other,
-// the same as in encoding/json. It ends values that contain themselves.
+// maxDepth is how many slices, maps and pointers may be within each other, the same as in
+// encoding/json. It ends values that contain themselves, for none can without them.
 const maxDepth = 10000
 
 func tooDeep(depth int) error {

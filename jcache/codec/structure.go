@@ -119,7 +119,7 @@ func (s *structure) encodePlain(dst []byte, v reflect.Value, depth int) (_ []byt
 }
 
 func (f *field) append(dst []byte, v reflect.Value, depth int) ([]byte, error) {
-	dst, err := f.plan.encode(append(dst, f.key...), v.Field(f.index), depth+1)
+	dst, err := f.plan.encode(append(dst, f.key...), v.Field(f.index), depth)
 	if err != nil {
 		return nil, at(f.name, err)
 	}
@@ -198,7 +198,7 @@ func (s *structure) decode(data []byte, v reflect.Value, depth int) ([]byte, err
 		}
 		if next < len(s.fields) && bytes.Equal(s.fields[next].key, key) {
 			f := &s.fields[next]
-			if rest, err = f.plan.decode(rest, v.Field(f.index), depth+1); err != nil {
+			if rest, err = f.plan.decode(rest, v.Field(f.index), depth); err != nil {
 				return nil, at(f.name, err)
 			}
 			found = true
