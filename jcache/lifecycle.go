@@ -208,8 +208,8 @@ func (m *CacheManager) destroy(ctx context.Context, name string) error {
 //
 // It waits until ctx ends, for the operations in progress at most 10 seconds, and in all at
 // most 90. If a cache is still in use then, the connection stays as it is and the error
-// matches the context's; Close can be called again, until it is done. From then on it
-// returns nil.
+// matches the context's. After an error Close can be called again, until it is done; from then
+// on it returns nil.
 //
 // JSR-107: CacheManager.close.
 func (m *CacheManager) Close(ctx context.Context) error {
@@ -268,8 +268,8 @@ func (m *CacheManager) closeName(ctx context.Context, name string) (open bool, e
 	return s.cache != nil, err
 }
 
-// closeConnection closes the connection of a manager without caches. One that was cut
-// short by its context can be closed again.
+// closeConnection closes the connection of a manager without caches. If that fails it can be
+// done again.
 func (m *CacheManager) closeConnection(ctx context.Context) error {
 	if err := m.last.take(ctx); err != nil {
 		return err
@@ -282,6 +282,6 @@ func (m *CacheManager) closeConnection(ctx context.Context) error {
 		return err
 	}
 	err := m.conn.Close(ctx)
-	m.done = err == nil || ctx.Err() == nil
+	m.done = err == nil
 	return err
 }

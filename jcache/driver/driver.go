@@ -24,8 +24,8 @@ type Provider interface {
 	Ping(ctx context.Context) error
 
 	// Close releases every connection and waits for every goroutine of the
-	// provider. Its caches have been closed before. If it was cut short by ctx it may
-	// be called again.
+	// provider. Its caches have been closed before. If it fails, or is cut short by
+	// ctx, it is called again when the program tries again.
 	Close(ctx context.Context) error
 }
 
