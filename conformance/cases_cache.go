@@ -4,6 +4,6 @@ import "slices"
 
 // cacheCases returns the cases on a jcache.Cache.
 func cacheCases() []testCase {
-	return slices.Concat(lifecycleCases, errorCases, entryCases, iterationCases, valueCases, invokeCases, registeredCases,
+	return slices.Concat(lifecycleCases, errorCases, contextErrorCases, entryCases, iterationCases, valueCases, invokeCases, registeredCases,
 		matrixCases(), cacheExpiryCases(), cacheRaceCases(), randomCases())
 }

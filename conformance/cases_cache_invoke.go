@@ -202,6 +202,30 @@ var invokeCases = []testCase{
 		},
 	},
 	{
+		name:   "invokeAll/a panic is the error of its key",
+		rule:   "A processor that panics has failed for its key, with an error that matches ErrProcessor and ErrPanic and tells no value; that entry stays as it was, and the others are processed.",
+		source: "jcache.InvokeAll",
+		run: func(e *env) {
+			c := newCache(e, jcache.Options[string, string]{})
+			e.ok(c.Put(e.ctx, key, oldValue))
+			results, err := jcache.InvokeAll(e.ctx, c, []string{key, otherKey}, func(_ context.Context, m *stringEntry) (string, error) {
+				value, err := valueOf(m)
+				m.SetValue(newValue)
+				if m.Key() == key {
+					panic(value)
+				}
+				return value, err
+			})
+			e.ok(err)
+			e.is("of the key whose processor panics", results[key].Err, jcache.ErrProcessor)
+			e.is("of the key whose processor panics", results[key].Err, jcache.ErrPanic)
+			checkError(e, "of the key whose processor panics", results[key].Err)
+			e.ok(results[otherKey].Err)
+			e.equal("its entry", e.value(c.Get(e.ctx, key)), oldValue)
+			e.equal("another entry", e.value(c.Get(e.ctx, otherKey)), newValue)
+		},
+	},
+	{
 		name:   "invokeExclusive/runs once",
 		rule:   "The processor runs once, as long as every other writer of the key uses InvokeExclusive too.",
 		source: "jcache.InvokeExclusive",

@@ -139,6 +139,32 @@ var lifecycleCases = []testCase{
 		},
 	},
 	{
+		name:   "cache/close inside a loop",
+		rule:   "Close does not wait for the body of a loop, and the loop ends with ErrClosed at its next step.",
+		source: "jcache.Cache.Close, jcache.Cache.All",
+		needs:  iterating,
+		run: func(e *env) {
+			for _, what := range []string{"the cache", "its manager"} {
+				m := e.manager(0)
+				c := createCache(e, m, e.name, jcache.Options[string, string]{})
+				e.ok(c.PutAll(e.ctx, manyKeys(30)))
+				steps, last := 0, error(nil)
+				for _, err := range c.All(e.ctx) {
+					if steps++; steps == 2 && what == "the cache" {
+						e.ok(c.Close(e.ctx))
+					} else if steps == 2 {
+						e.ok(m.Close(e.ctx))
+					}
+					last = err
+				}
+				e.is("the end of a loop that closed "+what, last, jcache.ErrClosed)
+				e.equal("steps of a loop that closed "+what, steps, 3)
+				e.ok(m.Close(e.ctx))
+			}
+			e.equal("an entry afterwards", e.value(newCache(e, jcache.Options[string, string]{}).Get(e.ctx, keyMark+"0007")), "text 7")
+		},
+	},
+	{
 		name:   "cache/close leaves other openings alone",
 		rule:   "Entries stay where they are when a cache is closed.",
 		source: "JSR-107: Cache.close",
