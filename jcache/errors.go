@@ -47,6 +47,10 @@ var (
 	// ErrUnavailable: the provider could not be reached. Nothing was changed;
 	// repeating the operation is safe.
 	ErrUnavailable = driver.ErrUnavailable
+	// ErrMisconfigured: the provider is there and cannot be used as it is configured:
+	// it refuses the credentials, speaks another protocol, or lacks what is needed.
+	// Nothing was changed; repeating does not help, and the text says what may.
+	ErrMisconfigured = driver.ErrMisconfigured
 	// ErrIndeterminate: the acknowledgement of a write was lost and reading
 	// the key again could not tell whether it was applied.
 	ErrIndeterminate = driver.ErrIndeterminate

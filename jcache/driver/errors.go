@@ -9,6 +9,11 @@ var (
 	// Nothing was changed; the call may be repeated.
 	ErrUnavailable = errors.New("provider unavailable")
 
+	// ErrMisconfigured: the backend is there and cannot be used as it is configured:
+	// it refuses the credentials, speaks another protocol, or lacks what is needed.
+	// Nothing was changed; repeating the call does not help.
+	ErrMisconfigured = errors.New("provider misconfigured")
+
 	// ErrIndeterminate: a write was sent and its acknowledgement was lost. It
 	// may have been applied, may not have been, or may be applied later.
 	ErrIndeterminate = errors.New("outcome unknown")

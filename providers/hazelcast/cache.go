@@ -180,7 +180,7 @@ func (c *cache) keep(ctx context.Context, key string, ttl time.Duration) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: the record may expire too early: %w", driver.ErrIndeterminate, err)
+			return fmt.Errorf("%w: the record may expire too early: %w", driver.ErrIndeterminate, ctx.Err())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

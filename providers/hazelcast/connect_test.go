@@ -13,6 +13,8 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,20 +22,26 @@ import (
 	"time"
 
 	"github.com/keepsake-cache/keepsake/internal/servers"
+	"github.com/keepsake-cache/keepsake/internal/servertest"
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/hazelcast"
 )
 
-// notConnected expects Open to fail in time, and returns its error.
-func notConnected(t *testing.T, d time.Duration, opts hazelcast.Options) error {
+// notConnected expects Open to fail in time with an error of a kind, and returns it.
+func notConnected(t *testing.T, d time.Duration, opts hazelcast.Options, kind error) error {
 	t.Helper()
 	start := time.Now()
 	_, err := hazelcast.Open(limited(t, d), opts)
-	if took := time.Since(start); took > d+500*time.Millisecond {
+	if took := time.Since(start); took > d+time.Second {
 		t.Errorf("took %v, the deadline was after %v", took, d)
 	}
-	if !errors.Is(err, jcache.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jcache.ErrIndeterminate) {
+	for _, is := range []error{jcache.ErrUnavailable, jcache.ErrMisconfigured} {
+		if errors.Is(err, is) != (is == kind) { //nolint:errorlint // of two sentinels
+			t.Errorf("the error is %v, want %v alone", err, kind)
+		}
+	}
+	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jcache.ErrIndeterminate) {
 		t.Errorf("the error is %v", err)
 	}
 	if strings.Contains(err.Error(), "\n") {
@@ -54,12 +62,12 @@ func TestNobodyThere(t *testing.T) {
 		addrs []string
 		want  string
 	}{
-		{"nobody listens", []string{closed}, "connection refused"},
-		{"nobody answers", []string{silent.Addr().String()}, "another name"},
-		{"three in vain", []string{closed, silent.Addr().String(), "host.invalid:5701"}, "another name"},
+		{"nobody listens", []string{closed}, "nobody is listening there (dial tcp " + closed + ": connect: connection refused)"},
+		{"nobody answers", []string{silent.Addr().String()}, "who is listening there does not answer"},
+		{"three in vain", []string{closed, silent.Addr().String(), "host.invalid:5701"}, "does not answer"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := notConnected(t, time.Second, hazelcast.Options{Servers: test.addrs, ClusterName: "shop", Password: "secret", User: "me"})
+			err := notConnected(t, time.Second, hazelcast.Options{Servers: test.addrs, ClusterName: "shop", Password: "secret", User: "me"}, jcache.ErrUnavailable)
 			for _, want := range append(test.addrs, `"shop"`, "another name", test.want) {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%v does not name %s", err, want)
@@ -72,9 +80,39 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
+// Who listens is told from nobody, and from who speaks something else.
+func TestAnotherServiceThere(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewServer(http.NotFoundHandler())
+	defer web.Close()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	for _, test := range []struct {
+		name, addr string
+		tls        bool
+		want       string
+	}{
+		{"another protocol", web.Listener.Addr().String(), false, "speaks another protocol"},
+		{"memcached", servertest.Memcached(t).Addr, false, "speaks another protocol"},
+		{"TLS, not configured", secure.Listener.Addr().String(), false, "expects TLS, which is not configured"},
+		{"no TLS, but configured", web.Listener.Addr().String(), true, "does not speak TLS, which is configured"},
+		{"a member without TLS", cluster(t).Addrs[0], true, "does not speak TLS, which is configured"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			opts := hazelcast.Options{Servers: []string{test.addr}, ClusterName: "shop"}
+			if test.tls {
+				opts.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+			}
+			if err := notConnected(t, time.Second, opts, jcache.ErrMisconfigured); !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "nobody is listening") {
+				t.Errorf("got %v, want: %s", err, test.want)
+			}
+		})
+	}
+}
+
 func TestWrongClusterName(t *testing.T) {
 	t.Parallel()
-	err := notConnected(t, 2*time.Second, hazelcast.Options{Servers: cluster(t).Addrs, ClusterName: "shop"})
+	err := notConnected(t, 2*time.Second, hazelcast.Options{Servers: cluster(t).Addrs, ClusterName: "shop"}, jcache.ErrMisconfigured)
 	if !strings.Contains(err.Error(), `refuse this client: their cluster is not named "shop"`) {
 		t.Error(err)
 	}
@@ -212,7 +250,7 @@ func TestTLS(t *testing.T) {
 			config.RootCAs.AppendCertsFromPEM(authorities)
 			test.set(config)
 			if !test.ok {
-				err := notConnected(t, time.Second, hazelcast.Options{Servers: []string{p.addr}, TLS: config})
+				err := notConnected(t, time.Second, hazelcast.Options{Servers: []string{p.addr}, TLS: config}, jcache.ErrMisconfigured)
 				if !strings.Contains(err.Error(), "certificate") {
 					t.Errorf("the error does not say why: %v", err)
 				}
@@ -253,5 +291,5 @@ func TestTLSWithASilentServer(t *testing.T) {
 			go io.Copy(io.Discard, c) //nolint:errcheck // until the client gives up
 		}
 	}()
-	_ = notConnected(t, time.Second, hazelcast.Options{Servers: []string{l.Addr().String()}, TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
+	_ = notConnected(t, time.Second, hazelcast.Options{Servers: []string{l.Addr().String()}, TLS: &tls.Config{MinVersion: tls.VersionTLS12}}, jcache.ErrUnavailable)
 }

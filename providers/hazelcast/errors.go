@@ -75,8 +75,12 @@ func writeError(ctx context.Context, err error) error {
 	}
 }
 
-// notSent is the error of a call whose context ended, and which has changed nothing.
+// notSent is the error of a call whose context ended, and which has changed nothing. That
+// the caller gave up is no fault of the cluster's.
 func notSent(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
 	return fmt.Errorf("%w: %w", driver.ErrUnavailable, err)
 }
 

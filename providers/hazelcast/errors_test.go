@@ -55,8 +55,8 @@ func TestErrors(t *testing.T) {
 		{"shut down in flight", alive, errors.New("response channel closed"), driver.ErrUnavailable, driver.ErrIndeterminate},
 		{"member in trouble", alive, wrap(hzerrors.ErrOutOfMemory), driver.ErrUnavailable, driver.ErrIndeterminate},
 		{"attempt ended", alive, context.DeadlineExceeded, driver.ErrUnavailable, driver.ErrIndeterminate},
-		{"caller gave up", ended, context.Canceled, driver.ErrUnavailable, driver.ErrIndeterminate},
-		{"caller gave up meanwhile", ended, wrap(hzerrors.ErrTargetDisconnected), driver.ErrUnavailable, driver.ErrIndeterminate},
+		{"caller gave up", ended, context.Canceled, nil, driver.ErrIndeterminate},
+		{"caller gave up meanwhile", ended, wrap(hzerrors.ErrTargetDisconnected), nil, driver.ErrIndeterminate},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for what, got := range map[string]struct {

@@ -68,6 +68,6 @@ func (l *link) await(ctx context.Context, patience time.Duration) error {
 	case <-over.C:
 		return fmt.Errorf("%w: %w", driver.ErrUnavailable, errNoConnection)
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w: %w", driver.ErrUnavailable, errNoConnection, ctx.Err())
+		return fmt.Errorf("%w: %w", errNoConnection, notSent(ctx.Err()))
 	}
 }

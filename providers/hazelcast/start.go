@@ -2,6 +2,7 @@ package hazelcast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -65,14 +66,33 @@ func (p *Provider) notStarted(ctx context.Context, lines *clientLog, err error) 
 	}
 	servers := strings.Join(p.plan.servers, ", ")
 	reason, refused := lines.reasons()
-	text := fmt.Sprintf("no member of the cluster %q answers at %s: nobody is listening there, or the cluster has another name", p.plan.clusterName, servers)
-	switch {
-	case refused:
-		text = fmt.Sprintf("the members at %s refuse this client: their cluster is not named %q, or the user and password are wrong", servers, p.plan.clusterName)
-	case reason != "":
-		text += " (" + reason + ")"
+	if refused {
+		return fmt.Errorf("%w: the members at %s refuse this client: their cluster is not named %q, or the user and password are wrong: %w",
+			driver.ErrMisconfigured, servers, p.plan.clusterName, err)
 	}
-	return fmt.Errorf("%w: %s: %w", driver.ErrUnavailable, text, err)
+	if reason != "" {
+		reason = " (" + reason + ")"
+	}
+	kind, found := driver.ErrUnavailable, "nobody is listening there"
+	switch p.lookAt() {
+	case speaksTLS:
+		kind, found = driver.ErrMisconfigured, "who is listening there expects TLS, which is not configured"
+	case speaksPlain:
+		kind, found = driver.ErrMisconfigured, "who is listening there does not speak TLS, which is configured"
+	case speaksOther:
+		kind, found = driver.ErrMisconfigured, "who is listening there speaks another protocol"
+	case silent:
+		if strings.Contains(reason, "certificate") {
+			kind, found = driver.ErrMisconfigured, "who is listening there and this client do not trust each other"
+			break
+		}
+		found = "who is listening there does not answer; it may be no member, or stuck"
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: no member of the cluster %q answers at %s: %s%s; or the cluster has another name or address: %w",
+		kind, p.plan.clusterName, servers, found, reason, err)
 }
 
 // lifecycle hears of a client's connections as a whole. It must not block.
@@ -151,10 +171,7 @@ func (p *Provider) answered() bool {
 }
 
 func (p *Provider) somebodyListens() bool {
-	for _, addr := range p.plan.client.Cluster.Network.Addresses {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			addr = net.JoinHostPort(strings.Trim(addr, "[]"), "5701")
-		}
+	for _, addr := range p.addresses() {
 		d := net.Dialer{Timeout: time.Second}
 		if conn, err := d.DialContext(p.life, "tcp", addr); err == nil {
 			_ = conn.Close() // nothing was written

@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
 // errUnusable marks what is wrong with a server that answers: waiting does not help.
-var errUnusable = errors.New("the server cannot be used")
+var errUnusable = driver.ErrMisconfigured
 
 // dial connects and greets. It returns when ctx ends at the latest.
 func dial(ctx context.Context, a address, o Options) (*conn, error) {
@@ -69,6 +71,9 @@ func startTLS(ctx context.Context, raw net.Conn, a address, config *tls.Config) 
 		if ctx.Err() != nil || errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("TLS handshake: %w", err)
 		}
+		if errors.As(err, new(tls.RecordHeaderError)) {
+			return nil, errNoTLS
+		}
 		return nil, fmt.Errorf("%w: TLS handshake: %w", errUnusable, err)
 	}
 	return c, nil
@@ -93,6 +98,35 @@ func explain(err error, overTLS bool) error {
 
 // errUnauthenticated: the server demands a password before it answers anything.
 var errUnauthenticated = fmt.Errorf("%w: it demands a user and a password", errUnusable)
+
+var errNoTLS = fmt.Errorf("%w: it answers without TLS, which is configured", errUnusable)
+
+// misunderstood looks for the reason why a server that accepts connections could not be
+// greeted: it may speak TLS, or not, unlike what is configured. Nil: that is not it.
+func misunderstood(ctx context.Context, a address, overTLS bool) error {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, a.Network(), string(a))
+	if err != nil {
+		return nil
+	}
+	defer closeAfter(ctx, c)()
+	defer c.Close() //nolint:errcheck // it was opened to look only
+	if !overTLS {
+		err := tls.Client(c, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) //nolint:gosec // nothing is sent
+		var alert tls.AlertError
+		if err == nil || errors.As(err, &alert) {
+			return fmt.Errorf("%w: it expects TLS, which is not configured", errUnusable)
+		}
+		return nil
+	}
+	if _, err := io.WriteString(c, "version\r\n"); err != nil {
+		return nil
+	}
+	if line, err := readLine(bufio.NewReader(c)); err == nil && (strings.HasPrefix(line, "VERSION ") || strings.HasPrefix(line, "CLIENT_ERROR ")) {
+		return errNoTLS
+	}
+	return nil
+}
 
 // greet authenticates, if the server demands it, and returns the size of the largest
 // item. A password is never sent to a server that did not ask: it would store it as an

@@ -51,6 +51,14 @@ func refuses(t *testing.T, opts memcached.Options, want ...string) error {
 	return err
 }
 
+// misconfigured is refuses for what will not pass by itself.
+func misconfigured(t *testing.T, opts memcached.Options, want ...string) {
+	t.Helper()
+	if err := refuses(t, opts, want...); !errors.Is(err, jcache.ErrMisconfigured) || errors.Is(err, jcache.ErrUnavailable) {
+		t.Errorf("Open: %v, want ErrMisconfigured", err)
+	}
+}
+
 func TestOpenInvalid(t *testing.T) {
 	one := []string{"a"}
 	for _, test := range []struct {
@@ -137,17 +145,17 @@ func TestOpenByName(t *testing.T) {
 
 func TestOpenUnusableServer(t *testing.T) {
 	t.Run("without cas", func(t *testing.T) {
-		_ = refuses(t, memcached.Options{Servers: addrs(servertest.Memcached(t, "-C"), servertest.Memcached(t))}, "-C")
+		misconfigured(t, memcached.Options{Servers: addrs(servertest.Memcached(t, "-C"), servertest.Memcached(t))}, "-C")
 	})
 	t.Run("not memcached", func(t *testing.T) {
 		web := httptest.NewServer(http.NotFoundHandler())
 		defer web.Close()
-		_ = refuses(t, memcached.Options{Servers: []string{web.Listener.Addr().String()}}, "does not speak memcached")
+		misconfigured(t, memcached.Options{Servers: []string{web.Listener.Addr().String()}}, "does not speak memcached")
 	})
 	t.Run("without negative expiry", func(t *testing.T) {
 		proxy := newProxy(t, servertest.Memcached(t).Addr)
 		proxy.answer("cas ", " -1 ", "CLIENT_ERROR bad command line format\r\n")
-		_ = refuses(t, memcached.Options{Servers: []string{proxy.addr}}, "negative expiry")
+		misconfigured(t, memcached.Options{Servers: []string{proxy.addr}}, "negative expiry")
 	})
 }
 
@@ -166,16 +174,16 @@ func TestPassword(t *testing.T) {
 		t.Errorf("the client behind the cache: %v", err)
 	}
 
-	_ = refuses(t, memcached.Options{Servers: addrs(server)}, "demands a user and a password")
+	misconfigured(t, memcached.Options{Servers: addrs(server)}, "demands a user and a password")
 	opts.Password = "wrong-horse"
-	_ = refuses(t, opts, "refuses the user or the password")
+	misconfigured(t, opts, "refuses the user or the password")
 	opts.User = "nobody"
-	_ = refuses(t, opts, "refuses the user or the password")
+	misconfigured(t, opts, "refuses the user or the password")
 
 	// A server that demands none would store the password under "auth".
 	open := servertest.Memcached(t)
 	opts.Servers = addrs(open)
-	_ = refuses(t, opts, "does not demand the password")
+	misconfigured(t, opts, "does not demand the password")
 	if n := stats(t, open.Addr)("cmd_set"); n != 0 {
 		t.Errorf("the password was sent to a server that did not ask for it")
 	}

@@ -129,6 +129,13 @@ func (s *server) connect(ctx context.Context) (*lane, error) {
 	defer cancel()
 	c, err := dial(bounded, s.addr, s.opts)
 	if err != nil {
+		if s.limit.Load() == 0 && ctx.Err() == nil && !errors.Is(err, errUnusable) {
+			looking, cancel := context.WithTimeout(ctx, s.opts.ConnectTimeout)
+			defer cancel()
+			if why := misunderstood(looking, s.addr, s.opts.TLS != nil); why != nil {
+				return nil, s.unavailable(ctx, why)
+			}
+		}
 		if ctx.Err() == nil && bounded.Err() != nil {
 			err = fmt.Errorf("no connection within %s", driver.FormatDuration(s.opts.ConnectTimeout))
 		}
@@ -139,12 +146,12 @@ func (s *server) connect(ctx context.Context) (*lane, error) {
 }
 
 // unavailable is the error of a call that changed nothing. That the caller gave up is
-// no fault of the server's.
+// no fault of the server's, and what is wrong with the server may not pass.
 func (s *server) unavailable(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause != nil {
 		err = cause
 	}
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, errUnusable) {
 		return fmt.Errorf("memcached %s: %w", s.addr, err)
 	}
 	return fmt.Errorf("%w: memcached %s: %w", driver.ErrUnavailable, s.addr, err)
