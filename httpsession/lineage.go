@@ -51,16 +51,19 @@ func (s store) end(ctx context.Context, from entry) (lived bool, err error) {
 			continue
 		}
 		seen[e.Key] = true
-		was, err := s.bury(ctx, e)
-		if errors.Is(err, jcache.ErrUndecodable) {
-			s.damaged(err)
-			continue
+		successors := e.Value.successors // of a tombstone that was read, which does not change
+		if len(successors) == 0 {
+			was, err := s.bury(ctx, e)
+			if errors.Is(err, jcache.ErrUndecodable) {
+				s.damaged(err)
+				continue
+			}
+			if err != nil {
+				return lived, err
+			}
+			lived, successors = lived || was.lived, was.successors
 		}
-		if err != nil {
-			return lived, err
-		}
-		lived = lived || was.lived
-		for hash := range slices.Chunk(was.successors, sha256.Size) {
+		for hash := range slices.Chunk(successors, sha256.Size) {
 			next = append(next, entry{Key: keyOf(storeHash(hash))})
 		}
 	}

@@ -78,7 +78,7 @@ func (s *Session) flush(ctx context.Context, name string, fn update) error {
 	if fn == nil && s.wishes.none() {
 		return s.endVictims(ctx)
 	}
-	if err := s.look(ctx); err != nil {
+	if err := s.find(ctx); err != nil {
 		return err
 	}
 	switch {

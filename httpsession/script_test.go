@@ -1,0 +1,484 @@
+package httpsession_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/httpsession"
+	"github.com/keepsake-cache/keepsake/internal/servers"
+	"github.com/keepsake-cache/keepsake/internal/servertest"
+	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/providers/memcached"
+	"github.com/keepsake-cache/keepsake/providers/memory"
+	"github.com/keepsake-cache/keepsake/providers/peer"
+)
+
+// TestScripts plays random scripts of every public call, by two browsers with up to two
+// requests under way on two servers, against the model of model_test.go. A failure prints
+// its seed; KEEPSAKE_SEED repeats it, and KEEPSAKE_ROUNDS plays more rounds from there.
+func TestScripts(t *testing.T) {
+	seed := uint64(time.Now().UnixNano()) // synctest has a clock of its own
+	t.Run("memory", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p, err := memory.Connect(memory.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &stage{tick: func() { time.Sleep(3 * time.Microsecond) }}
+			s.clear = func() { emptyOf(t, p) }
+			s.alive = func() int { return aliveIn(t, p) }
+			s.open(t, p, p)
+			s.play(t, seed, 4000)
+		})
+	})
+	t.Run("peer", func(t *testing.T) {
+		addrs := make([]string, 2)
+		for i := range addrs {
+			var err error
+			if addrs[i], err = servers.FreeAddr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var members []driver.Provider
+		for _, addr := range addrs {
+			p, err := peer.Connect(t.Context(), peer.Options{Listen: []string{addr}, Join: addrs, Security: peer.Security{Secret: "known to both servers"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			members = append(members, p)
+		}
+		s := &stage{tick: func() {}}
+		s.open(t, members...)
+		s.play(t, seed, 100)
+	})
+	t.Run("memcached", func(t *testing.T) {
+		server := servertest.Memcached(t)
+		var clients []driver.Provider
+		for range 2 {
+			p, err := memcached.Connect(t.Context(), memcached.Options{Servers: []string{server.Addr}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			clients = append(clients, p)
+		}
+		s := &stage{tick: func() {}}
+		s.open(t, clients...)
+		s.play(t, seed, 400)
+	})
+}
+
+func emptyOf(t *testing.T, p driver.Provider) {
+	cache, err := p.OpenCache(context.Background(), "sessions", driver.CacheOptions{})
+	if err == nil {
+		err = cache.(driver.Clearer).Clear(context.Background())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// aliveIn counts the stored sessions that have not ended.
+func aliveIn(t *testing.T, p driver.Provider) (n int) {
+	cache, err := p.OpenCache(context.Background(), "sessions", driver.CacheOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for item, err := range cache.(driver.Scanner).Scan(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		const header, version = driver.WriteIDBytes + 2, 1
+		if item.Record[header+version] == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// A stage is two servers on which scripts are played.
+type stage struct {
+	servers []http.Handler
+	random  *rand.Rand
+	tick    func()
+	clear   func()     // the store, or nil
+	alive   func() int // counts, or nil
+
+	world   *world
+	cookies map[int]string // by the model's ids
+	jars    [2]int         // the model's ids
+	acts    []*act
+	log     strings.Builder
+}
+
+// An act is a request under way: a coroutine that takes one step at a time.
+type act struct {
+	model   *modelRequest
+	browser int
+	step    func(w http.ResponseWriter, r *http.Request) (end bool)
+	next    func() (struct{}, bool)
+	stop    func()
+	yield   func(struct{}) bool
+	answer  *httptest.ResponseRecorder
+	hang    context.CancelFunc
+	name    string
+	aborted bool
+}
+
+type actKey struct{}
+
+func (s *stage) open(t *testing.T, providers ...driver.Provider) {
+	for _, p := range providers {
+		caches, err := jcache.NewManager(p, jcache.ManagerOptions{Provider: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := caches.Close(context.Background()); err != nil && !errors.Is(err, jcache.ErrClosed) {
+				t.Error(err)
+			}
+		})
+		m, err := httpsession.New(t.Context(), caches, httpsession.Options{
+			MaxInactive: defaultIdle,
+			Logger:      slog.New(slog.DiscardHandler),
+			Cookie:      httpsession.Cookie{AllowHTTP: true},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.servers = append(s.servers, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			a := r.Context().Value(actKey{}).(*act)
+			for a.yield(struct{}{}) && !a.step(w, r) {
+			}
+		})))
+	}
+}
+
+func (s *stage) play(t *testing.T, seed uint64, rounds int) {
+	if text := os.Getenv("KEEPSAKE_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+		rounds = 1
+	}
+	if text := os.Getenv("KEEPSAKE_ROUNDS"); text != "" {
+		var err error
+		if rounds, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	} else if testing.Short() {
+		rounds /= 10
+	}
+	for i := range rounds {
+		s.random = rand.New(rand.NewPCG(seed+uint64(i), 1))
+		s.log.Reset()
+		s.world, s.cookies, s.jars, s.acts = newWorld(), make(map[int]string), [2]int{}, nil
+		if err := s.round(); err != nil {
+			t.Fatalf("KEEPSAKE_SEED=%d: %v\n%s", seed+uint64(i), err, s.log.String())
+		}
+		if s.clear != nil {
+			s.clear()
+		}
+	}
+	t.Logf("%d rounds from seed %d", rounds, seed)
+}
+
+func (s *stage) note(a *act, format string, args ...any) {
+	fmt.Fprintf(&s.log, "%s: %s\n", a.name, fmt.Sprintf(format, args...))
+}
+
+// round plays some requests, then looks what the store has.
+func (s *stage) round() error {
+	defer func() {
+		for _, a := range s.acts {
+			a.stop()
+		}
+	}()
+	for left := 2 + s.random.IntN(6); left > 0 || len(s.acts) > 0; {
+		s.world.now++
+		s.tick()
+		if left > 0 && len(s.acts) < 2 && (len(s.acts) == 0 || s.random.IntN(3) == 0) {
+			left--
+			s.begin()
+			continue
+		}
+		i := s.random.IntN(len(s.acts))
+		over, err := s.take(s.acts[i])
+		if over {
+			s.acts = slices.Delete(s.acts, i, i+1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.observe()
+}
+
+// begin sends a request with the cookie that a browser has.
+func (s *stage) begin() {
+	a := &act{browser: s.random.IntN(2), answer: httptest.NewRecorder()}
+	if s.random.IntN(6) == 0 { // somebody plants the cookie of another one, or steals it
+		s.jars[a.browser] = s.jars[1-a.browser]
+	}
+	cookie := s.jars[a.browser]
+	a.model = &modelRequest{world: s.world, cookie: cookie, arrived: s.world.now}
+	server := s.random.IntN(2)
+	a.name = fmt.Sprintf("request %d", s.world.now)
+	s.note(a, "browser %d sends cookie %d to server %d", a.browser, cookie, server)
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), actKey{}, a))
+	a.hang = cancel
+	r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
+	if cookie != 0 {
+		r.AddCookie(&http.Cookie{Name: "session", Value: s.cookies[cookie]})
+	}
+	a.next, a.stop = iter.Pull(func(yield func(struct{}) bool) {
+		a.yield = yield
+		defer func() {
+			if err := recover(); err != nil {
+				if err, ok := err.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+					panic(err)
+				}
+				a.aborted = true
+			}
+		}()
+		s.servers[server%len(s.servers)].ServeHTTP(writer{a.answer}, r)
+	})
+	a.next()
+	s.acts = append(s.acts, a)
+}
+
+// writer can be hijacked, as far as a session is concerned.
+type writer struct{ *httptest.ResponseRecorder }
+
+func (writer) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
+
+// take lets a request take a step.
+func (s *stage) take(a *act) (over bool, err error) {
+	a.step = func(w http.ResponseWriter, r *http.Request) bool {
+		var end bool
+		end, err = s.call(a, w, r)
+		return end || err != nil
+	}
+	if _, more := a.next(); more || err != nil {
+		return false, err
+	}
+	a.hang()
+	if a.aborted {
+		s.note(a, "panicked")
+		return true, nil
+	}
+	if !a.model.begun {
+		return true, s.start(a)
+	}
+	return true, nil
+}
+
+// start compares the beginning of the response.
+func (s *stage) start(a *act) error {
+	status, set, cleared := a.model.begin()
+	answer := a.answer.Result()
+	gotSet, gotCleared := "", false
+	for _, c := range answer.Cookies() {
+		gotSet, gotCleared = c.Value, c.MaxAge < 0
+	}
+	s.note(a, "answered %d, cookie %.5s, cleared %v", answer.StatusCode, gotSet, gotCleared)
+	if answer.StatusCode != status || (gotSet != "") != (set != 0) || gotCleared != cleared {
+		return fmt.Errorf("%s: answered %d, cookie %q, cleared %v; want %d, cookie %d, %v", a.name, answer.StatusCode, gotSet, gotCleared, status, set, cleared)
+	}
+	switch {
+	case cleared:
+		s.jars[a.browser] = 0
+	case set != 0:
+		s.cookies[set] = gotSet
+		s.jars[a.browser] = set
+	}
+	return nil
+}
+
+var errRefused = errors.New("refused by the function")
+
+// call makes a random call and compares what it returns.
+func (s *stage) call(a *act, w http.ResponseWriter, r *http.Request) (end bool, err error) {
+	session, ctx, m := httpsession.From(r), r.Context(), a.model
+	name := []string{"a", "b", "c"}[s.random.IntN(3)]
+	value := 1 + s.random.IntN(9)
+	check := func(what string, got, want error) {
+		s.note(a, "%s: %v", what, got)
+		if err == nil && (!errors.Is(got, want) || (got == nil) != (want == nil)) {
+			err = fmt.Errorf("%s: %s: %v, want %v", a.name, what, got, want)
+		}
+	}
+	simple := func(op modelOp, got error) { check(fmt.Sprint(op), got, m.call(op)) }
+	flushed := func() {
+		if m.begun { // so that a read looks again
+			w.(http.Flusher).Flush()
+		}
+	}
+	switch s.random.IntN(17) {
+	case 0, 1:
+		simple(modelOp{kind: "set", name: name, value: value}, session.Set(name, value))
+	case 2:
+		simple(modelOp{kind: "delete", name: name}, session.Delete(name))
+	case 3, 4:
+		op := modelOp{kind: "update", name: name, value: value}
+		n, got := httpsession.Update(ctx, session, name, func(n int, _ bool) (int, error) { return n + value, nil })
+		want := m.call(op)
+		check(fmt.Sprint(op), got, want)
+		if err == nil && want == nil && n != m.view.attributes[name] {
+			err = fmt.Errorf("%s: %v returned %d, want %d", a.name, op, n, m.view.attributes[name])
+		}
+	case 5:
+		_, got := httpsession.Update(ctx, session, name, func(int, bool) (int, error) { return 0, errRefused })
+		want := errRefused
+		if ended := s.wouldFail(m); ended != nil && !(errors.Is(ended, httpsession.ErrEnded) && errors.Is(got, errRefused) && !m.lost) {
+			want = m.call(modelOp{kind: "update", name: name})
+		}
+		m.look()
+		check("refused update", got, want)
+	case 6:
+		simple(modelOp{kind: "create"}, session.Create())
+	case 7, 8:
+		simple(modelOp{kind: "renew"}, session.Renew())
+	case 9:
+		simple(modelOp{kind: "invalidate"}, session.Invalidate(ctx))
+	case 10:
+		op := modelOp{kind: "idle", idle: []time.Duration{httpsession.Forever, time.Hour, defaultIdle}[s.random.IntN(3)]}
+		simple(op, session.SetMaxInactive(op.idle))
+	case 11:
+		flushed()
+		want, exists, failure := m.shown()
+		n, ok, got := httpsession.Get[int](ctx, session, name)
+		check(fmt.Sprintf("get %s = %d, %v", name, n, ok), got, failure)
+		wantN, wantOK := want.attributes[name]
+		if err == nil && failure == nil && (n != wantN || ok != wantOK) {
+			err = fmt.Errorf("%s: %s is %d, %v, want %d, %v (there is a session: %v)", a.name, name, n, ok, wantN, wantOK, exists)
+		}
+	case 12:
+		flushed()
+		want, exists, failure := m.shown()
+		info, ok, got := session.Info(ctx)
+		check(fmt.Sprintf("info %v %v new %v", ok, info.Attributes, info.New), got, failure)
+		if err != nil || failure != nil {
+			break
+		}
+		if !exists {
+			want = modelSession{}
+		}
+		names := 0
+		for _, name := range info.Attributes {
+			if _, ok := want.attributes[name]; ok {
+				names++
+			}
+		}
+		if ok != exists || names != len(want.attributes) || names != len(info.Attributes) || info.MaxInactive != want.idle || info.New != (exists && m.isNew()) {
+			err = fmt.Errorf("%s: info %v %+v, want %v %v, new %v", a.name, ok, info, exists, want, exists && m.isNew())
+		}
+	case 13:
+		if s.random.IntN(3) > 0 || m.hung {
+			break
+		}
+		want := m.hijack()
+		_, _, got := w.(http.Hijacker).Hijack()
+		s.note(a, "hijack: %v", got)
+		if want == nil && !m.begun {
+			err = s.start(a)
+		}
+		if want == nil {
+			want = m.failed
+		}
+		if (got == nil) != (want == nil) && err == nil {
+			err = fmt.Errorf("%s: hijack: %v, want %v", a.name, got, want)
+		}
+	case 14:
+		if s.random.IntN(3) > 0 {
+			break
+		}
+		_, got := w.Write([]byte("x"))
+		s.note(a, "write: %v", got)
+		if !m.begun {
+			err = s.start(a)
+		}
+	case 15:
+		switch s.random.IntN(8) {
+		case 0:
+			s.note(a, "the client hangs up")
+			a.hang()
+			m.hung = true
+		case 1:
+			panic(http.ErrAbortHandler)
+		}
+	case 16:
+		return s.random.IntN(2) == 0, nil
+	}
+	return false, err
+}
+
+// wouldFail is the error of a flush, which does not take place.
+func (s *stage) wouldFail(m *modelRequest) error {
+	w := &world{sessions: make(map[int]*modelSession), last: m.world.last, now: m.world.now}
+	for id, one := range m.world.sessions {
+		copied := *one
+		copied.attributes = map[string]int{}
+		w.sessions[id] = &copied
+	}
+	trial := *m
+	trial.world, trial.pending = w, slices.Clone(m.pending)
+	return trial.flush(modelOp{kind: "update", name: "a"})
+}
+
+// observe compares the store with the model.
+func (s *stage) observe() error {
+	live := 0
+	for id, session := range s.world.sessions {
+		if !session.dead {
+			live++
+		}
+		if s.cookies[id] == "" {
+			continue
+		}
+		for i := range s.servers {
+			var err error
+			a := &act{step: func(_ http.ResponseWriter, r *http.Request) bool {
+				for _, name := range []string{"a", "b", "c"} {
+					n, ok, got := httpsession.Get[int](r.Context(), httpsession.From(r), name)
+					want, there := session.attributes[name]
+					if there = there && !session.dead; !there {
+						want = 0
+					}
+					if n != want || ok != there || got != nil {
+						err = fmt.Errorf("in the end %s of session %d is %d, %v, %v on server %d, want %d, %v", name, id, n, ok, got, i, want, there)
+					}
+				}
+				return true
+			}, yield: func(struct{}) bool { return true }}
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.AddCookie(&http.Cookie{Name: "session", Value: s.cookies[id]})
+			s.servers[i].ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), actKey{}, a)))
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if s.alive != nil {
+		if n := s.alive(); n != live {
+			return fmt.Errorf("in the end %d sessions are alive in the store, want %d", n, live)
+		}
+	}
+	return nil
+}
