@@ -97,12 +97,15 @@ func blame(file string, n *configtree.Node, uri string, err error) Errors {
 	var errs Errors
 	for _, one := range setting.Each(err, jcache.ErrInvalid) {
 		var p *setting.Problem
-		if errors.As(one, &p) && p.File != "" {
+		inFile := errors.As(one, &p) && p.File != "" // the provider's own, or whatever stands above it
+		if inFile && p.Line > 0 {
 			errs = append(errs, &Error{File: p.File, Line: p.Line, Column: p.Column, Path: p.Path, Reason: p.Reason, cause: one})
 			continue
 		}
 		at, reason := n, reasonOf(one)
-		if name, rest, ok := strings.Cut(reason, ": "); ok && settingAt(n, name) != n {
+		if inFile {
+			at = n.Child("uri")
+		} else if name, rest, ok := strings.Cut(reason, ": "); ok && settingAt(n, name) != n {
 			at, reason = settingAt(n, name), rest
 		} else if uri != "" && strings.HasPrefix(reason, uri+":") || strings.HasPrefix(reason, "uri: ") {
 			at, reason = n.Child("uri"), strings.TrimPrefix(reason, "uri: ")

@@ -274,7 +274,7 @@ func (r *Report) Problems(first string) []*setting.Problem {
 	for _, p := range r.problems {
 		all = append(all, &setting.Problem{Place: p.Place, Path: p.node.Path(), Reason: p.reason})
 	}
-	slices.SortStableFunc(all, func(a, b *setting.Problem) int { return a.Place.Compare(b.Place, first) })
+	slices.SortStableFunc(all, func(a, b *setting.Problem) int { return a.Compare(b.Place, first) })
 	if r.more > 0 {
 		all = append(all, &setting.Problem{Place: Place{File: first}, Reason: fmt.Sprintf("%d more problems are not shown", r.more)})
 	}

@@ -138,7 +138,7 @@ func TestInvalidOptions(t *testing.T) {
 		`"a:b" is not an address`:        {Servers: []string{"a:b"}},
 		`":5701" is not an address`:      {Servers: []string{":5701"}},
 		`"a:70000" is not an address`:    {Servers: []string{"a:70000"}},
-		`"::1" is not an address`:        {Servers: []string{"::1"}},
+		`"::1:x" is not an address`:      {Servers: []string{"::1:x"}},
 		"absent.xml cannot be read":      {ClientFile: "absent.xml"},
 	} {
 		_, err := hazelcast.Open(context.Background(), opts)

@@ -130,7 +130,14 @@ func init() {
 			if err != nil {
 				return nil, err
 			}
-			return file.Found, nil
+			found := file.Found
+			if file.ClusterName == "" {
+				found = append(found, setting.Resolved{Name: "clusterName", Value: defaultClusterName, From: "Hazelcast's default"})
+			}
+			if len(file.Addresses) == 0 {
+				found = append(found, setting.Resolved{Name: "servers", Value: []string{loopback}, From: "Hazelcast's default"})
+			}
+			return found, nil
 		},
 		Open: func(ctx context.Context, cfg driver.Config) (driver.Provider, error) {
 			opts, err := optionsOf(cfg)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
+	"net"
+	"net/netip"
+	"strings"
 	"time"
 
 	hz "github.com/hazelcast/hazelcast-go-client"
@@ -37,6 +39,9 @@ const (
 	heartbeatTimeout  = 8 * time.Second
 
 	dialTimeout = 2 * time.Second
+
+	// loopback is tried where a file names no members.
+	loopback = "127.0.0.1"
 
 	// The pace of attempts to find a cluster that is gone.
 	firstRetry, lastRetry = 200 * time.Millisecond, 2 * time.Second
@@ -89,8 +94,11 @@ func (o Options) planOf(v setting.Values) (plan, error) {
 		p.servers = file.Addresses
 	}
 	if len(p.servers) == 0 {
-		p.servers = []string{"127.0.0.1"}
+		p.servers = []string{loopback}
 		p.notices = append(p.notices, o.ClientFile+": names no cluster-members; 127.0.0.1 is tried, as Java clients do")
+	}
+	if file.ConnectOnce && o.ConnectTimeout == 0 {
+		p.connectTimeout = cmp.Or(file.DialTimeout, dialTimeout) * time.Duration(len(p.servers))
 	}
 	p.client = clientConfig(o, file, p)
 	return p, nil
@@ -110,6 +118,22 @@ func (p plan) replaceTimeout() time.Duration {
 		return defaultConnectTimeout
 	}
 	return p.connectTimeout
+}
+
+// dialable returns addresses as the client takes them: it reads no address of IP version 6
+// without a port.
+func dialable(servers []string) (all []string) {
+	for _, addr := range servers {
+		bare := strings.TrimSuffix(strings.TrimPrefix(addr, "["), "]")
+		if ip, err := netip.ParseAddr(bare); err != nil || ip.Is4() {
+			all = append(all, addr)
+			continue
+		}
+		for _, port := range []string{"5701", "5702", "5703"} {
+			all = append(all, net.JoinHostPort(bare, port))
+		}
+	}
+	return all
 }
 
 // clientConfig is the configuration of the Hazelcast client.
@@ -140,7 +164,7 @@ func clientConfig(o Options, file *clientfile.File, p plan) hz.Config {
 	// The member that a client connects to first tells it about the cluster. If all
 	// clients began with the same one, all would lose sight of the cluster when
 	// that member hangs.
-	servers := slices.Clone(p.servers)
+	servers := dialable(p.servers)
 	if !file.KeepOrder {
 		rand.Shuffle(len(servers), func(i, j int) { servers[i], servers[j] = servers[j], servers[i] })
 	}

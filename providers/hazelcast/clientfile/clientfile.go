@@ -1,6 +1,7 @@
 // Package clientfile reads the configuration file of a Java Hazelcast client,
 // hazelcast-client.xml or hazelcast-client.yaml of Hazelcast 3 to 5, and says what it
-// means for a Go client.
+// means for a Go client. Of a member's file, hazelcast.xml or hazelcast.yaml, it takes the
+// cluster's name and the addresses of the members.
 //
 // It is as strict as the Java client: names that the file format does not have,
 // values of a wrong type, a missing namespace and unresolved variables are problems,
@@ -8,33 +9,48 @@
 // for Java only is listed as a notice. What concerns security and cannot be
 // honoured is a problem, never a notice.
 //
+// A test compares it with Hazelcast's own parser. It differs in this:
+//
+//   - Several addresses may stand in one text, with commas between them. Java takes the text for
+//     one address, which no host has.
+//   - Ports are looked at. Java finds out when it connects.
+//   - Imported files are relative to the importing one. Java looks in the directory in which it
+//     was started, and on its class path.
+//   - Variables are those of the environment; one that is not set is a problem. Java takes its
+//     system properties, and leaves an unknown ${name} in a text as it is.
+//   - An empty cluster name or instance name, and words for true and false other than these two, are
+//     problems. Java takes the words for false.
+//   - YAML may leave the root hazelcast-client out, as up to Hazelcast 4. It has no aliases and no
+//     tags, and a number in the place of a text is the text as it is written.
+//   - XML is in UTF-8.
+//   - connection-timeout, heartbeats and waiting times are positive.
+//
 // # Variables
 //
-// ${name} is replaced by the environment variable of that name, or of the name that
-// conventions make of it: ${hz.cluster-name} is HZ_CLUSTER_NAME. ${name:-text} has a
-// default. The Java client takes them from its system properties, which only a Java
-// program has. A name that is not set is a problem. Config replacers other than
-// Java's PropertyReplacer are refused.
+// ${name}, or ${env.name}, is replaced by the environment variable of that name, or of the name
+// that conventions make of it: ${hz.cluster-name} is HZ_CLUSTER_NAME. ${name:-text} has a
+// default. Config replacers other than Java's PropertyReplacer are refused.
+//
+// The variables HZCLIENT_… of the environment stand above the file, as in Java since
+// Hazelcast 5: HZCLIENT_CLUSTERNAME, or HZCLIENT_NETWORK_CLUSTERMEMBERS_0. Each underscore begins an inner name, and
+// names are written without their hyphens. One that says something of network, or of
+// connection-retry, stands for all that the file says there. One that the format does not have is a problem.
 //
 // # Imports
 //
-// An imported resource is a file, relative to the importing one unless its path is
-// absolute; its elements count as if they stood in the place of the import. Classpath
-// and URL resources are refused.
+// An imported resource is a file, of either syntax. In XML its elements count as if they stood in the place
+// of the import. In YAML the two are merged: lists are joined, and what is said twice must be the same.
+// Classpath and URL resources are refused.
 package clientfile
 
 import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/internal/configtree"
 	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
@@ -61,8 +77,11 @@ type File struct {
 	// AnyHost accepts a member's certificate whatever host it is for.
 	AnyHost bool
 
-	DialTimeout       time.Duration
-	ConnectTimeout    time.Duration
+	DialTimeout time.Duration
+	// ConnectTimeout is Forever if it has no end.
+	ConnectTimeout time.Duration
+	// ConnectOnce asks for each address to be tried once.
+	ConnectOnce       bool
 	HeartbeatInterval time.Duration
 	HeartbeatTimeout  time.Duration
 	Retry             Retry
@@ -76,10 +95,12 @@ type File struct {
 	// Found are the values of the file, by the names of the provider's settings where there
 	// is such a setting, and where they stand.
 	Found []setting.Resolved
-
 	// Notices are what an operator should know, with positions.
 	Notices []string
 }
+
+// Forever is a time without an end.
+const Forever = -time.Second
 
 // Retry is the pace of attempts to connect.
 type Retry struct {
@@ -93,141 +114,81 @@ type Overrides struct {
 	ClusterName, Servers, Credentials, TLS, ConnectTimeout bool
 }
 
-const (
-	maxBytes = 1 << 20 // of one file
-	maxDepth = 32      // of elements in elements, and of files in files
-	maxFiles = 64
-)
+// A node is one of the tree.
+type node = configtree.Node
 
-// CheckAddress accepts host:port and host.
-func CheckAddress(addr string) error {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil { // no port
-		if _, _, err := net.SplitHostPort(addr + ":5701"); err != nil {
-			return fmt.Errorf("%q is not an address such as host:5701", addr)
-		}
-		return nil
-	}
-	if n, err := strconv.Atoi(port); host == "" || err != nil || n < 1 || n > 65535 {
-		return fmt.Errorf("%q is not an address such as host:5701", addr)
-	}
-	return nil
+// A reader collects what it finds in a file.
+type reader struct {
+	configtree.Report
+	over    Overrides
+	path    string
+	file    *File
+	loaded  map[string]bool
+	old     bool // the file is for Hazelcast 3
+	notices []remark
+}
+
+// A remark is a notice.
+type remark struct {
+	at   configtree.Place
+	text string
 }
 
 // Read reads the file at path, XML or YAML by the end of its name. The error joins all
-// problems; each reads file:line:column: path: reason.
+// problems, each a *setting.Problem with its place.
 func Read(path string, over Overrides) (*File, error) {
-	r := &reader{over: over, file: &File{}}
-	if root := r.load(path, pos{file: path}, nil); root != nil {
-		r.root(root)
-	}
+	r := newReader(path, over)
+	r.document()
 	return r.result()
 }
 
-// load reads one file and those that it imports. at is where it is asked for, and above
-// are the files that import it.
-func (r *reader) load(path string, at pos, above []string) *node {
-	if r.files++; r.files > maxFiles {
-		r.problem(at, "", "more than %d files are imported", maxFiles)
-		return nil
-	}
-	data, err := readFile(path)
-	if err != nil {
-		r.problem(at, "", "the file %s %v", filepath.Base(path), err)
-		return nil
-	}
-	root := r.parse(path, data)
-	if root != nil {
-		r.splice(root, append(above, filepath.Clean(path)))
-	}
-	return root
+func newReader(path string, over Overrides) *reader {
+	return &reader{over: over, path: path, file: &File{}, loaded: make(map[string]bool)}
 }
 
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		var cause *os.PathError
-		if errors.As(err, &cause) {
-			err = cause.Err // without the path
-		}
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // it was only read from
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	if len(data) > maxBytes {
-		return nil, fmt.Errorf("has more than 1 MiB")
-	}
-	return data, nil
-}
-
-// parse makes a tree of one file, with its variables replaced.
-func (r *reader) parse(path string, data []byte) *node {
-	data = []byte(strings.TrimPrefix(string(data), "\ufeff"))
-	var root *node
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".xml":
-		root = r.parseXML(path, data)
-	case ".yaml", ".yml":
-		root = r.parseYAML(path, data)
-	default:
-		r.problem(pos{file: path}, "", "a client's configuration file ends in .xml, .yaml or .yml")
-	}
-	if root != nil {
-		r.replace(root)
-	}
-	return root
-}
-
-// splice puts the children of imported files in the place of the imports.
-func (r *reader) splice(root *node, above []string) {
-	var children []*node
-	for _, child := range root.children {
-		if child.name != "import" {
-			children = append(children, child)
-			continue
-		}
-		for _, resource := range child.imports() {
-			if imported := r.imported(resource, above); imported != nil {
-				children = append(children, imported.children...)
-			}
-		}
-	}
-	root.children = children
-}
-
-// imports are the resources that an import element names: an attribute in XML, a list
-// in YAML.
-func (n *node) imports() []*node {
-	if resource := n.child("resource"); resource != nil {
-		return []*node{resource}
-	}
-	if len(n.children) > 0 {
-		return n.children
-	}
-	return []*node{n}
-}
-
-func (r *reader) imported(resource *node, above []string) *node {
-	name := strings.TrimPrefix(resource.text, "file:")
+// document reads the file and those that it imports.
+func (r *reader) document() {
+	root := r.load(r.path, configtree.Place{File: r.path})
 	switch {
-	case name == "":
-		r.problem(resource.pos, "import", "names no resource")
-		return nil
-	case strings.Contains(name, "://") || strings.HasPrefix(name, "classpath:"):
-		r.problem(resource.pos, "import", "only files can be imported")
-		return nil
+	case root == nil:
+	case root.Name == memberRoot:
+		r.member(root)
+	default:
+		r.root(root)
 	}
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(filepath.Dir(resource.file), name)
+}
+
+// notice notes what an operator should know of a node.
+func (r *reader) notice(n *node, format string, args ...any) {
+	text := setting.Problemf(n.Path(), format, args...).Error()
+	r.notices = append(r.notices, remark{n.Place, n.String() + ": " + text})
+}
+
+// found notes a value and its place.
+func (r *reader) found(name string, n *node, value any) {
+	r.file.Found = append(r.file.Found, setting.Resolved{Name: name, Value: value, From: from(n.Place)})
+}
+
+// from names a line.
+func from(at configtree.Place) string {
+	if at.Line == 0 {
+		return at.File
 	}
-	for _, file := range above {
-		if file == filepath.Clean(name) {
-			r.problem(resource.pos, "import", "the file imports itself")
-			return nil
+	return fmt.Sprintf("%s:%d", at.File, at.Line)
+}
+
+// result is the file with its notices, or the problems in the order of their places.
+func (r *reader) result() (*File, error) {
+	if r.Any() {
+		var errs []error
+		for _, p := range r.Problems(r.path) {
+			errs = append(errs, p)
 		}
+		return nil, errors.Join(errs...)
 	}
-	return r.load(name, resource.pos, above)
+	slices.SortStableFunc(r.notices, func(a, b remark) int { return a.at.Compare(b.at, r.path) })
+	for _, n := range r.notices {
+		r.file.Notices = append(r.file.Notices, n.text)
+	}
+	return r.file, nil
 }

@@ -66,6 +66,7 @@ func describe(f *clientfile.File) string {
 		name := v.Type().Field(i).Name
 		switch {
 		case v.Field(i).IsZero():
+		case name == "Found": // TestFoundValues
 		case name == "Notices":
 			for _, notice := range f.Notices {
 				fmt.Fprintln(&b, "notice:", notice)
@@ -113,6 +114,24 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// Every value that has an effect is told, with the line where it stands, by the name of the setting where
+// there is one.
+func TestFoundValues(t *testing.T) {
+	setVariables(t)
+	f, err := clientfile.Read(filepath.Join("testdata", "found.yaml"), clientfile.Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for _, r := range f.Found {
+		if r.Name == "password" {
+			r.Value = "not shown"
+		}
+		fmt.Fprintf(&got, "%s = %v at %s\n", r.Name, r.Value, r.From)
+	}
+	compare(t, filepath.Join("testdata", "found.yaml"), got.String())
+}
+
 func TestOverridesSilenceTheFile(t *testing.T) {
 	f, err := clientfile.Read(filepath.Join("testdata", "overridden.xml"), clientfile.Overrides{
 		ClusterName: true, Servers: true, Credentials: true, TLS: true, ConnectTimeout: true,
@@ -146,11 +165,16 @@ func TestFileLimits(t *testing.T) {
 func TestImportsAreCounted(t *testing.T) {
 	dir := t.TempDir()
 	leaf := `<hazelcast-client xmlns="http://www.hazelcast.com/schema/client-config"/>`
-	root := strings.TrimSuffix(leaf, "/>") + ">" + strings.Repeat(`<import resource="leaf.xml"/>`, 100) + "</hazelcast-client>"
-	for name, text := range map[string]string{"leaf.xml": leaf, "root.xml": root} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+	root := strings.TrimSuffix(leaf, "/>") + ">"
+	for i := range 100 {
+		name := fmt.Sprintf("leaf%d.xml", i)
+		root += `<import resource="` + name + `"/>`
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(leaf), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "root.xml"), []byte(root+"</hazelcast-client>"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	_, err := clientfile.Read(filepath.Join(dir, "root.xml"), clientfile.Overrides{})
 	if err == nil || !strings.Contains(err.Error(), "more than 64 files") {

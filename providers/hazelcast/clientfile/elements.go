@@ -5,43 +5,52 @@ import (
 	"math"
 	"net"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/internal/configtree"
 )
 
 const javaOnly = "it has a meaning for Java clients only"
 
 // root reads hazelcast-client.
 func (r *reader) root(n *node) {
-	r.old = r.old || n.child("group") != nil
+	r.old = n.Find("group") != nil || r.old && n.Find("cluster-name") == nil
+	r.client(n)
+	r.environment()
+}
+
+// client reads what a client's configuration has.
+func (r *reader) client(n *node) {
 	f := r.file
 	r.section(n, grammar{
-		"@id":                          {read: nothing},
+		"@id":                          {skip: true, read: nothing},
 		"config-replacers":             {read: r.replacers},
 		"cluster-name":                 {read: r.clusterName, in: sinceFour},
 		"group":                        {read: r.group, in: onlyThree},
-		"license-key":                  {read: r.ignored("a client needs none"), in: onlyThree},
-		"executor-pool-size":           {read: r.ignored(javaOnly), in: onlyThree},
+		"license-key":                  {skip: true, read: r.ignored("a client needs none"), in: onlyThree},
+		"executor-pool-size":           {skip: true, read: r.ignored(javaOnly), in: onlyThree},
 		"instance-name":                {read: r.text(&f.InstanceName)},
-		"client-labels":                {read: r.texts(&f.Labels, "label"), in: sinceFour},
-		"backup-ack-to-client-enabled": {read: r.boolean(new(bool)), in: sinceFour},
+		"client-labels":                {list: r.texts(&f.Labels, "label")},
+		"backup-ack-to-client-enabled": {read: r.flag(new(bool)), in: sinceFour},
+		"backup-ack-to-client":         {read: r.flag(new(bool)), in: sinceFour}, // so in the example of Hazelcast 4
 		"properties":                   {read: r.properties(r.property)},
 		"network":                      {read: r.network},
 		"security":                     {read: r.security},
 		"serialization":                {read: r.serialization},
 		"load-balancer":                {read: r.loadBalancer},
 		"connection-strategy":          {read: r.connectionStrategy},
-		"near-cache":                   {read: r.ignored("near caches are configured on the cache element"), many: true},
-		"listeners":                    {read: r.ignored(javaOnly)},
-		"native-memory":                {read: r.ignored(javaOnly)},
-		"proxy-factories":              {read: r.ignored(javaOnly)},
-		"query-caches":                 {read: r.ignored(javaOnly)},
-		"flake-id-generator":           {read: r.ignored("caches use none"), many: true},
-		"reliable-topic":               {read: r.ignored("caches use none"), many: true},
-		"user-code-deployment":         {read: r.ignored(javaOnly)},
-		"metrics":                      {read: r.ignored(javaOnly), in: sinceFour},
-		"instance-tracking":            {read: r.ignored(javaOnly), in: sinceFour},
-		"sql":                          {read: r.ignored("caches use no SQL"), in: sinceFour},
-		"tpc":                          {read: r.ignored(javaOnly), in: sinceFour},
-		"cp-direct-to-leader-routing":  {read: r.ignored("caches use no CP subsystem"), in: sinceFour},
+		"near-cache":                   {skip: true, read: r.ignored("near caches are configured on the cache element"), many: true},
+		"listeners":                    {skip: true, read: r.ignored(javaOnly)},
+		"native-memory":                {skip: true, read: r.ignored(javaOnly)},
+		"proxy-factories":              {skip: true, read: r.ignored(javaOnly)},
+		"query-caches":                 {skip: true, read: r.ignored(javaOnly)},
+		"flake-id-generator":           {skip: true, read: r.ignored("caches use none"), many: true},
+		"reliable-topic":               {skip: true, read: r.ignored("caches use none"), many: true},
+		"user-code-deployment":         {skip: true, read: r.ignored(javaOnly)},
+		"metrics":                      {skip: true, read: r.ignored(javaOnly), in: sinceFour},
+		"instance-tracking":            {skip: true, read: r.ignored(javaOnly), in: sinceFour},
+		"sql":                          {skip: true, read: r.ignored("caches use no SQL"), in: sinceFour},
+		"tpc":                          {skip: true, read: r.ignored(javaOnly), in: sinceFour},
+		"cp-direct-to-leader-routing":  {skip: true, read: r.ignored("caches use no CP subsystem"), in: sinceFour},
 	})
 }
 
@@ -50,7 +59,7 @@ func (r *reader) clusterName(n *node) {
 		r.notice(n, "is overridden by clusterName")
 		return
 	}
-	r.text(&r.file.ClusterName)(n)
+	r.named("clusterName", &r.file.ClusterName)(n)
 }
 
 // group is how Hazelcast 3 names a cluster.
@@ -58,25 +67,24 @@ func (r *reader) group(n *node) {
 	r.notice(n, "this file is for Hazelcast 3; this client speaks to clusters of Hazelcast 4 and 5 only")
 	r.section(n, grammar{
 		"name":     {read: r.clusterName},
-		"password": {read: r.ignored("clusters have no password since Hazelcast 4")},
+		"password": {skip: true, read: r.ignored("clusters have no password since Hazelcast 4")},
 	})
 }
 
 func (r *reader) replacers(n *node) {
-	replacer := grammar{
-		"@class-name": {read: func(c *node) {
-			if c.text != "com.hazelcast.config.replacer.PropertyReplacer" {
-				r.problem(c.pos, n.path, "the replacer %s is not supported; use variables of the environment, ${NAME}", c.text)
-			}
-		}},
-		"properties": {read: nothing},
+	one := func(c *node) {
+		class := ""
+		r.section(c, grammar{"@class-name": {read: r.text(&class)}, "properties": {skip: true, read: nothing}})
+		if class != "" && class != "com.hazelcast.config.replacer.PropertyReplacer" {
+			r.Add(c, "the replacer %s is not supported; use variables of the environment, ${NAME}", configtree.ShortName(class))
+		}
 	}
-	one := func(c *node) { r.section(c, replacer) }
 	r.section(n, grammar{
-		"@fail-if-value-missing": {read: r.boolean(new(bool))},
+		"@fail-if-value-missing": {read: r.flag(new(bool))},
 		"replacer":               {read: one, many: true},
-		"replacers": {read: func(list *node) { // YAML
-			for _, c := range list.children {
+		"replacers": {list: func(list []*node) { // YAML
+			for _, c := range list {
+				c.Listed = false // it is a group like that of XML
 				one(c)
 			}
 		}},
@@ -124,7 +132,7 @@ func (r *reader) property(name string, n *node) {
 func (r *reader) serialization(n *node) {
 	native := false
 	order := ""
-	java := rule{read: nothing}
+	java := rule{skip: true, read: nothing}
 	r.section(n, grammar{
 		"portable-version":                   {read: r.integer(new(int64), 0)},
 		"use-native-byte-order":              {read: r.boolean(&native)},
@@ -149,20 +157,23 @@ func (r *reader) loadBalancer(n *node) {
 	kind := ""
 	r.mixed(n, grammar{
 		"@type":      {read: r.oneOf(&kind, "random", "round-robin", "custom")},
-		"class-name": {read: nothing}, // YAML
+		"class-name": {skip: true, read: nothing}, // YAML
 	})
+	if n.Find("type") == nil {
+		r.Add(n, "needs a type")
+	}
 	switch kind {
-	case "random":
-		r.file.RandomBalancer = true
 	case "custom":
 		r.ignored(javaOnly)(n)
+	case "random", "round-robin":
+		r.file.RandomBalancer = kind == "random"
 	}
 }
 
 func (r *reader) connectionStrategy(n *node) {
 	async, mode := false, ""
 	r.section(n, grammar{
-		"@async-start":     {read: r.boolean(&async)},
+		"@async-start":     {read: r.flag(&async)},
 		"@reconnect-mode":  {read: r.oneOf(&mode, "ON", "OFF", "ASYNC")},
 		"connection-retry": {read: r.connectionRetry},
 	})
@@ -177,23 +188,39 @@ func (r *reader) connectionStrategy(n *node) {
 func (r *reader) connectionRetry(n *node) {
 	retry := &r.file.Retry
 	r.section(n, grammar{
-		"@enabled":               {read: r.boolean(new(bool)), in: onlyThree},
-		"fail-on-max-backoff":    {read: r.ignored("the client always connects again"), in: onlyThree},
+		"@enabled":               {read: r.flag(new(bool)), in: onlyThree},
+		"fail-on-max-backoff":    {skip: true, read: r.ignored("the client always connects again"), in: onlyThree},
 		"initial-backoff-millis": {read: r.time(&retry.Initial, time.Millisecond, 0)},
 		"max-backoff-millis":     {read: r.time(&retry.Max, time.Millisecond, 0)},
-		"multiplier":             {read: r.decimal(&retry.Multiplier)},
-		"jitter":                 {read: r.decimal(&retry.Jitter)},
+		"multiplier":             {read: r.decimal(&retry.Multiplier, 1, math.MaxFloat64)},
+		"jitter":                 {read: r.decimal(&retry.Jitter, 0, 1)},
 		"cluster-connect-timeout-millis": {in: sinceFour, read: func(c *node) {
 			if r.over.ConnectTimeout {
 				r.notice(c, "is overridden by connectTimeout")
 				return
 			}
-			r.time(&r.file.ConnectTimeout, time.Millisecond, math.MinInt32)(c)
+			r.connectTimeout(c)
 		}},
 	})
-	if m := retry.Multiplier; m != 0 && m < 1 {
-		r.problem(n.pos, n.path, "multiplier must be 1 or more")
+}
+
+// connectTimeout reads how long the cluster is looked for: -1 is for ever, and with 0 each address
+// is tried once.
+func (r *reader) connectTimeout(n *node) {
+	v := int64(math.MinInt64)
+	switch r.long(&v, -1, math.MaxInt64/int64(time.Millisecond))(n); {
+	case v == -1:
+		r.file.ConnectTimeout, r.file.ConnectOnce = Forever, false
+	case v == 0:
+		r.file.ConnectOnce = true
+		r.notice(n, "0 tries each address once, for as long as connection-timeout allows")
+		return
+	case v > 0:
+		r.file.ConnectTimeout, r.file.ConnectOnce = time.Duration(v)*time.Millisecond, false
+	default:
+		return
 	}
+	r.found("connectTimeout", n, r.file.ConnectTimeout)
 }
 
 func (r *reader) security(n *node) {
@@ -205,11 +232,11 @@ func (r *reader) security(n *node) {
 	r.section(n, grammar{
 		"username-password": {in: sinceFour, read: func(c *node) {
 			r.section(c, grammar{
-				"@username": {read: r.text(&r.file.User)},
-				"@password": {read: r.text(&r.file.Password)},
+				"@username": {read: r.named("user", &r.file.User)},
+				"@password": {read: r.named("password", &r.file.Password)},
 			})
-			if r.file.User == "" || r.file.Password == "" {
-				r.problem(c.pos, c.path, "needs a username and a password")
+			if !r.Any() && (r.file.User == "" || r.file.Password == "") {
+				r.Add(c, "needs a username and a password")
 			}
 		}},
 		"token":               refuse,

@@ -27,9 +27,11 @@ func FuzzParse(f *testing.F) {
 		if isXML {
 			name = "fuzz.xml"
 		}
-		r := &reader{file: &File{}}
-		if root := r.parse(name, data); root != nil {
-			r.root(root)
+		r := newReader(name, Overrides{})
+		if root := r.parse(name, data); root != nil && root.Name == memberRoot {
+			r.member(root)
+		} else if root != nil {
+			r.client(root)
 		}
 		got, err := r.result()
 		if (got == nil) == (err == nil) {

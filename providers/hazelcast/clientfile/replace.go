@@ -3,35 +3,37 @@ package clientfile
 import (
 	"os"
 	"strings"
+
+	"github.com/keepsake-cache/keepsake/internal/configtree"
 )
 
 // replace replaces the variables in the texts of a tree.
 func (r *reader) replace(n *node) {
-	if strings.Contains(n.text, "${") {
-		before := len(r.problems)
-		n.text, n.kind = r.expand(n), anyText
-		if len(r.problems) > before {
-			n.kind = broken
+	if strings.Contains(n.Text, "${") {
+		var ok bool
+		if n.Text, ok = r.expand(n); !ok {
+			n.Kind = configtree.Broken
 		}
+		n.Type = configtree.Text
 	}
-	for _, c := range n.children {
+	for _, c := range n.Inner {
 		r.replace(c)
 	}
 }
 
-func (r *reader) expand(n *node) string {
+func (r *reader) expand(n *node) (text string, ok bool) {
 	var out strings.Builder
-	rest := n.text
+	rest, good := n.Text, true
 	for {
 		before, after, ok := strings.Cut(rest, "${")
 		out.WriteString(before)
 		if !ok {
-			return out.String()
+			return out.String(), good
 		}
 		variable, tail, ok := strings.Cut(after, "}")
 		if !ok {
-			r.problem(n.pos, n.path, "the variable that begins with ${ has no }")
-			return out.String()
+			r.Add(n, "the variable that begins with ${ has no }")
+			return "", false
 		}
 		name, standard, hasStandard := strings.Cut(variable, ":-")
 		value, set := lookup(name)
@@ -41,13 +43,15 @@ func (r *reader) expand(n *node) string {
 		case hasStandard:
 			out.WriteString(standard)
 		default:
-			r.problem(n.pos, n.path, "${%s} is not set; it is looked for in the environment, as %s too", name, conventional(name))
+			r.Add(n, "${%s} is not set; it is looked for in the environment, as %s too", configtree.ShortName(name), configtree.ShortName(conventional(strings.TrimPrefix(name, "env."))))
+			good = false
 		}
 		rest = tail
 	}
 }
 
 func lookup(name string) (string, bool) {
+	name = strings.TrimPrefix(name, "env.")
 	if value, ok := os.LookupEnv(name); ok {
 		return value, true
 	}

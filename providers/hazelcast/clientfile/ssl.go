@@ -2,10 +2,9 @@ package clientfile
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"os"
-	"path/filepath"
 	"strings"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 const toPEM = "Java key stores cannot be read; convert it to PEM (keytool -importkeystore -deststoretype PKCS12, then openssl pkcs12) " +
@@ -17,8 +16,8 @@ func (r *reader) ssl(n *node) {
 	var factory string
 	var settings *node
 	r.section(n, grammar{
-		"@enabled":           {read: r.boolean(&enabled)},
-		"factory-class-name": {read: r.text(&factory)},
+		"@enabled":           {read: r.flag(&enabled)},
+		"factory-class-name": {read: func(c *node) { factory, _ = r.scalar(c, "a text") }},
 		"properties":         {read: func(c *node) { settings = c }},
 	})
 	switch {
@@ -28,7 +27,7 @@ func (r *reader) ssl(n *node) {
 		r.notice(n, "is overridden by tls")
 		return
 	case factory != "" && factory != "com.hazelcast.nio.ssl.OpenSSLEngineFactory" && factory != "com.hazelcast.nio.ssl.BasicSSLContextFactory":
-		r.problem(n.pos, n.path, "the Java class %s is not supported; name PEM files in the properties", factory)
+		r.Add(n, "the Java class %s is not supported; name PEM files in the properties", factory)
 		return
 	}
 	s := tlsFiles{config: &tls.Config{MinVersion: tls.VersionTLS12}}
@@ -57,54 +56,55 @@ func (r *reader) sslProperty(s *tlsFiles, name string, n *node) {
 	case "keyFile":
 		s.key = n
 	case "keyPassword":
-		r.problem(n.pos, n.path, "encrypted keys cannot be read; protect the file instead")
+		r.Add(n, "encrypted keys cannot be read; protect the file instead")
 	case "validateIdentity":
 		validate := true
 		r.boolean(&validate)(n)
 		r.file.AnyHost, s.hostsGiven = !validate, true
 	case "protocol":
-		switch n.text {
+		switch n.Text {
 		case "TLS", "TLSv1.3":
 		case "TLSv1.2":
 			s.config.MaxVersion = tls.VersionTLS12
 		default:
-			r.problem(n.pos, n.path, "must be TLS, TLSv1.2 or TLSv1.3")
+			r.Add(n, "must be TLS, TLSv1.2 or TLSv1.3")
 		}
 	case "keyStore", "keyStoreType", "trustStore", "trustStoreType":
-		r.problem(n.pos, n.path, toPEM)
+		r.Add(n, toPEM)
 	case "keyStorePassword", "trustStorePassword":
 		// The store that it belongs to is a problem already.
 	case "keyManagerAlgorithm", "trustManagerAlgorithm", "keyMaterialDuration", "openssl":
 		r.ignored(javaOnly)(n)
 	default:
-		r.problem(n.pos, n.path, "is not supported")
+		r.Add(n, "is not supported")
 	}
 }
 
+// sslCertificates reads the files, which tls would name as well.
 func (r *reader) sslCertificates(n *node, s *tlsFiles) {
+	path := func(of *node) string { return relative(of, of.Text) }
+	r.found("tls.enabled", n, true)
 	if s.ca != nil {
-		pem, err := os.ReadFile(s.ca.relative())
-		s.config.RootCAs = x509.NewCertPool()
-		if err != nil || !s.config.RootCAs.AppendCertsFromPEM(pem) {
-			r.problem(s.ca.pos, s.ca.path, "is not a readable file with PEM certificates")
-		}
+		pool, err := setting.Authorities("", path(s.ca))
+		r.wrong(s.ca, err)
+		s.config.RootCAs = pool
+		r.found("tls.caFile", s.ca, path(s.ca))
 	}
 	switch {
 	case (s.cert == nil) != (s.key == nil):
-		r.problem(n.pos, n.path, "keyCertChainFile and keyFile go together; one of them is missing")
+		r.Add(n, "keyCertChainFile and keyFile go together; one of them is missing")
 	case s.cert != nil:
-		pair, err := tls.LoadX509KeyPair(s.cert.relative(), s.key.relative())
-		if err != nil {
-			r.problem(s.cert.pos, s.cert.path, "and keyFile are not a certificate and its key in PEM: %v", err)
-		}
+		pair, err := setting.KeyPair("", path(s.cert), "", path(s.key))
+		r.wrong(s.cert, err)
 		s.config.Certificates = []tls.Certificate{pair}
+		r.found("tls.certFile", s.cert, path(s.cert))
+		r.found("tls.keyFile", s.key, path(s.key))
 	}
 }
 
-// relative is the path that a node's text names, relative to the node's file.
-func (n *node) relative() string {
-	if filepath.IsAbs(n.text) {
-		return n.text
+// wrong reports what is wrong with what a node names.
+func (r *reader) wrong(n *node, err error) {
+	for _, one := range setting.Each(err) {
+		r.Add(n, "%v", one)
 	}
-	return filepath.Join(filepath.Dir(n.file), n.text)
 }
