@@ -136,7 +136,7 @@ var entryCases = []testCase{
 	},
 	{
 		name:   "entries/local and unwrap",
-		rule:   "Local and Unwrap cost nothing and work on every provider; where the provider has nothing to show, Unwrap returns nil.",
+		rule:   "Local, Placement and Unwrap cost nothing and work on every provider; a key that is served is not said to be unavailable; where the provider has nothing to show, Unwrap returns nil.",
 		source: "JSR-107: Cache.unwrap",
 		uses:   []driver.Feature{driver.FeatureLocality, driver.FeatureUnwrap},
 		run: func(e *env) {
@@ -147,6 +147,14 @@ var entryCases = []testCase{
 			e.equal("it is known whether a key is local", known, f.Locality != nil)
 			if again, _ := c.Local(key); again != local || local && !known {
 				e.Errorf("Local changes its mind at once, or says what it does not know")
+			}
+			switch p := c.Placement(key); {
+			case p > jcache.Unavailable:
+				e.Errorf("Placement is %d, which is none", p)
+			case p == jcache.Unavailable:
+				e.Errorf("the key is unavailable, but it was not: nothing failed")
+			case !known && p != jcache.Anywhere, known && local != (p == jcache.Local):
+				e.Errorf("Placement is %d, and Local says %v, %v", p, local, known)
 			}
 		},
 	},

@@ -34,7 +34,12 @@ func (p *partly) OpenCache(ctx context.Context, name string, opts driver.CacheOp
 
 func (c partlyCache) Close() error { return c.Cache.Close() }
 
-func (c partlyCache) Local(key string) bool { return c.local(key) }
+func (c partlyCache) Placement(key string) driver.Placement {
+	if c.local(key) {
+		return driver.Local
+	}
+	return driver.Remote
+}
 
 func (c partlyCache) Swap(ctx context.Context, key string, old driver.Token, record []byte, deadline time.Time) (bool, *driver.Item, error) {
 	if old.IsZero() {

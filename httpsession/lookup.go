@@ -56,7 +56,12 @@ func (s *Session) find(ctx context.Context) error {
 	}
 	var room [maxCandidates]string
 	for _, id := range candidates(room[:0], s.exchange.request.Header, s.opts.Cookie.Name)[s.tried:] {
-		e, ok, err := s.manager.store.find(ctx, storeKey(id))
+		key := storeKey(id)
+		e, ok, err := s.manager.store.find(ctx, key)
+		if err != nil && s.opts.WhenLost == NewSession && s.manager.store.away(key, err) {
+			s.manager.abandon(id)
+			ok, err = false, nil
+		}
 		if err != nil {
 			return err
 		}

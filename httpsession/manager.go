@@ -21,6 +21,9 @@ type Manager struct {
 	store   store
 	logSalt [16]byte
 	warned  struct{ http, detour atomic.Bool }
+
+	abandoned     atomic.Uint64
+	abandonWarned atomic.Int64 // when there was a line about it, in seconds
 }
 
 // New returns a manager that keeps its sessions in a cache of the given cache

@@ -38,6 +38,10 @@ type Options struct {
 	// Zero: 43, which is 258 bits. Allowed: 22 to 128.
 	IDLength int
 
+	// WhenLost is what happens to the request of a visitor whose session is on a server of
+	// the provider that is known to be down.
+	WhenLost WhenLost
+
 	// OnError answers a request whose session could not be stored. It may use
 	// the writer as a handler does, and must not tell the client the error. Nil:
 	// a short text with the status that Status returns.
@@ -47,6 +51,19 @@ type Options struct {
 	// ids or attributes. Nil: slog.Default().
 	Logger *slog.Logger
 }
+
+// WhenLost is what happens to a request whose session cannot be reached because its server
+// is down, where the provider knows that.
+type WhenLost uint8
+
+const (
+	// FailRequest answers it with an error, 503: the server may come back with the session.
+	FailRequest WhenLost = iota
+	// NewSession treats it like one without a session, so that the visitor gets a new
+	// one. The session is not ended: should its server come back, whoever still has the
+	// old id can use it until it expires.
+	NewSession
+)
 
 const (
 	defaultCacheName   = "sessions"
@@ -87,6 +104,9 @@ func (o Options) WithDefaults() (Options, error) {
 	}
 	if o.Lifetime < 0 || o.Lifetime > longestIdle {
 		errs = append(errs, errors.New("httpsession: Lifetime must not be negative, or more than 100 years"))
+	}
+	if o.WhenLost > NewSession {
+		errs = append(errs, errors.New("httpsession: WhenLost is none of FailRequest and NewSession"))
 	}
 	if _, err := codec.FormatOf(o.Codec); err != nil {
 		errs = append(errs, fmt.Errorf("httpsession: Codec: %w", err))

@@ -155,18 +155,19 @@ func (s *Session) insert(ctx context.Context, name string, fn update) error {
 	if err != nil {
 		return err
 	}
-	id, key := s.manager.store.freshID(s.opts.IDLength)
-	ok, err := s.manager.store.insert(ctx, key, r)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return errors.New("httpsession: a fresh id is taken; the system's random numbers are not random")
-	}
-	s.isNew, s.used = true, now
-	s.id, s.fresh = id, true
-	s.stored(key, r)
-	return nil
+	return s.manager.store.withFreshID(s.opts.IDLength, func(id, key string) error {
+		ok, err := s.manager.store.insert(ctx, key, r)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errors.New("httpsession: a fresh id is taken; the system's random numbers are not random")
+		}
+		s.isNew, s.used = true, now
+		s.id, s.fresh = id, true
+		s.stored(key, r)
+		return nil
+	})
 }
 
 // move carries out Renew.
@@ -174,17 +175,18 @@ func (s *Session) move(ctx context.Context, name string, fn update) error {
 	if err := s.cookieTooLate(); err != nil {
 		return err
 	}
-	id, key := s.manager.store.freshID(s.opts.IDLength)
-	r, now, err := s.manager.store.move(ctx, s.from, key, func(r record) (record, error) { return s.edited(r, name, fn) })
-	if err != nil {
-		return err
-	}
-	if now != present {
-		return s.lost(now, fn != nil)
-	}
-	s.id, s.fresh = id, true
-	s.stored(key, r)
-	return nil
+	return s.manager.store.withFreshID(s.opts.IDLength, func(id, key string) error {
+		r, now, err := s.manager.store.move(ctx, s.from, key, func(r record) (record, error) { return s.edited(r, name, fn) })
+		if err != nil {
+			return err
+		}
+		if now != present {
+			return s.lost(now, fn != nil)
+		}
+		s.id, s.fresh = id, true
+		s.stored(key, r)
+		return nil
+	})
 }
 
 // write changes the session where it is.

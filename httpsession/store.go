@@ -61,23 +61,48 @@ func (s store) find(ctx context.Context, key string) (entry, bool, error) {
 	return e, ok, err
 }
 
-// maxDraws bounds how many ids are drawn in search of a local one. In a grid of n servers
-// one of n is local, so that of 16 servers hardly one session in eight is not.
+// maxDraws bounds how many ids are drawn in search of one that is stored well. In a grid of
+// n servers one of n is local, so that of 16 servers hardly one session in eight is not.
 const maxDraws = 32
 
 // freshID returns a new id of n characters and its store key, if possible one whose session
 // this process serves itself: a balancer that sends a visitor to the same server again
-// makes every read of the session local. That takes log2 of the number of servers from the
-// bits of the id.
+// makes every read of the session local. At least it is none whose server is known to be
+// down. That takes log2 of the number of servers from the bits of the id.
 func (s store) freshID(n int) (id, key string) {
-	for range maxDraws {
-		id = newID(n)
-		key = storeKey(id)
-		if local, known := s.cache.Local(key); local || !known {
-			break
+	for draw := range maxDraws {
+		drawn := newID(n)
+		k := storeKey(drawn)
+		switch p := s.cache.Placement(k); {
+		case p == jcache.Local || p == jcache.Anywhere:
+			return drawn, k
+		case p == jcache.Remote || draw == 0:
+			id, key = drawn, k
 		}
 	}
 	return id, key
+}
+
+// maxRelocations bounds how many servers may turn out to be down while one session is
+// stored.
+const maxRelocations = 3
+
+// withFreshID stores a session under a new id of n characters. If its server turns out to
+// be down, another id is drawn: nobody has seen the first one, and should its record have
+// been stored it expires.
+func (s store) withFreshID(n int, use func(id, key string) error) error {
+	for attempt := 1; ; attempt++ {
+		id, key := s.freshID(n)
+		err := use(id, key)
+		if err == nil || attempt == maxRelocations || s.cache.Placement(key) != jcache.Unavailable {
+			return err
+		}
+	}
+}
+
+// away reports whether a session cannot be read because its server is known to be down.
+func (s store) away(key string, err error) bool {
+	return errors.Is(err, jcache.ErrUnavailable) && s.cache.Placement(key) == jcache.Unavailable
 }
 
 // insert stores a new session; it reports false if the id is taken. One round trip: a new

@@ -194,8 +194,8 @@ func (c *Cache[K, V]) Local(key K) (local, known bool) {
 	}
 	defer call.Leave()
 	stored, err := c.storedKey(&call, key)
-	local, known = call.Local(stored)
-	return local && err == nil, known
+	p, known := call.Placement(stored)
+	return err == nil && p == Local, known
 }
 
 // MaxValueBytes returns how long an encoded value may be. Zero: the provider has no limit

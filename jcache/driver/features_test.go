@@ -22,7 +22,7 @@ func (everything) Invoke(context.Context, string, string, []byte) ([]byte, error
 func (everything) Scan(context.Context) iter.Seq2[driver.Item, error]             { return nil }
 func (everything) Clear(context.Context) error                                    { return nil }
 func (everything) Size(context.Context) (int, error)                              { return 0, nil }
-func (everything) Local(string) bool                                              { return false }
+func (everything) Placement(string) driver.Placement                              { return driver.Remote }
 func (everything) Unwrap() any                                                    { return nil }
 func (everything) Exchange(context.Context, string, []byte, time.Time) (driver.Item, bool, error) {
 	return driver.Item{}, false, nil

@@ -15,8 +15,9 @@ type Reporter interface {
 // Health is what a provider knows of itself. Each reason is one sentence for an operator,
 // without a full stop. The zero Health is that of a provider of which nothing bad is known.
 type Health struct {
-	// Unready says why operations cannot be carried out as they are configured: all
-	// operations, or those on some of the keys that this process cannot choose.
+	// Unready says why operations are not carried out as they are configured, so that this
+	// process should get no requests. A server that is down beside others that serve is
+	// no reason.
 	Unready []string
 	// Pending says why another process of the fleet must not be restarted yet although
 	// this one serves. It passes by itself: copies are being made, say.

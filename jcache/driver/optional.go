@@ -135,12 +135,27 @@ type Locker interface {
 	Lock(ctx context.Context, key string, lease time.Duration) (unlock func(context.Context) error, err error)
 }
 
-// Locality knows where a record lives. Without it, no key counts as local.
+// Locality knows where a record lives, so that a key that can be chosen is chosen well.
+// Without it, every key is Anywhere.
 type Locality interface {
-	// Local reports whether this process serves reads and writes of the key
-	// itself. It is a hint, cheap and without any input or output.
-	Local(key string) bool
+	// Placement is a hint, cheap and without any input or output.
+	Placement(key string) Placement
 }
+
+// Placement says who serves a key.
+type Placement uint8
+
+// The placements.
+const (
+	// Anywhere: some server does, and no key is nearer than another one.
+	Anywhere Placement = iota
+	// Local: this process does, itself.
+	Local
+	// Remote: another process does. This one serves other keys itself.
+	Remote
+	// Unavailable: nobody does at the moment, as far as is known.
+	Unavailable
+)
 
 // Unwrapper gives access to the backend's own client, for what no portable
 // operation covers.

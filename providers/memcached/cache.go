@@ -41,6 +41,15 @@ func (c *cache) place(key string) place {
 	return place{key: key, server: c.provider.serverOf(name), name: name, hashed: hashed}
 }
 
+// Placement implements driver.Locality: no key is nearer than another one, but those of a
+// server that is down are unavailable.
+func (c *cache) Placement(key string) driver.Placement {
+	if c.place(key).server.down() {
+		return driver.Unavailable
+	}
+	return driver.Anywhere
+}
+
 // kept returns what the envelope must keep of the key.
 func (p place) kept() string {
 	if p.hashed {

@@ -22,7 +22,7 @@ func TestConformance(t *testing.T) {
 		},
 		Lacks: []driver.Feature{
 			driver.FeatureBatchPut, driver.FeatureExchange, driver.FeatureTouch, driver.FeatureInvoke, driver.FeatureScan,
-			driver.FeatureSize, driver.FeatureWatch, driver.FeatureLock, driver.FeatureLocality,
+			driver.FeatureSize, driver.FeatureWatch, driver.FeatureLock,
 		},
 	})
 }

@@ -35,6 +35,10 @@
 // than for others, old records would come back with it. A server that restarts is used
 // again at once.
 //
+// Whether a server is up is known from calls, and from a ping each second to one that is down
+// or had nothing else to answer. Placement tells which keys are unavailable, so that who can
+// choose a key, as sessions choose their ids, chooses one that can be stored.
+//
 // # Memory
 //
 // memcached drops the items used least recently when it runs out of memory, also

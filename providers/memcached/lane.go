@@ -47,13 +47,19 @@ func (l *lane) exchange(ctx context.Context, writes bool, request func(*memcache
 	l.conn.sent = false
 	err := request(l.client)
 	if err == nil || isAnswer(err) {
+		l.server.answered()
 		return err
 	}
 	if cause := noRoom(err); cause != nil {
+		l.server.answered()
 		return fmt.Errorf("%w: memcached %s", cause, l.server.addr)
 	}
 	l.broken = true
-	err = withoutContents(err)
+	if err = withoutContents(err); errors.Is(err, errRefused) {
+		l.server.answered()
+	} else {
+		l.server.failed(ctx, err)
+	}
 	if !writes || !l.conn.sent || errors.Is(err, errRefused) {
 		return l.server.unavailable(ctx, err)
 	}

@@ -51,8 +51,7 @@ type Options struct {
 	// no TLS. If its ServerName is empty, the address's host is used.
 	TLS *tls.Config
 
-	// Logger is told of servers that do not answer when the provider is opened.
-	// Nil: slog.Default.
+	// Logger is told of servers that go away and come back. Nil: slog.Default.
 	Logger *slog.Logger
 }
 
@@ -64,8 +63,8 @@ const (
 )
 
 // Open connects to the servers and returns a manager of caches on them. It
-// succeeds if at least one server answers; the others are logged, and their keys
-// are unavailable until they answer.
+// succeeds if at least one server answers; the others' keys are unavailable until they
+// answer. The log tells of each server that goes away or comes back.
 //
 // What makes a server unusable rather than unavailable, such as a wrong password, is
 // an error whatever the other servers say. ctx bounds Open only.

@@ -18,6 +18,7 @@ type Provider struct {
 	ring    *ring
 	servers []*server // in the order of the ring's addresses
 	client  *memcache.Client
+	*watcher
 }
 
 // Connect returns the bare driver, for tests and for managers with other options
@@ -27,9 +28,9 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", jcache.ErrInvalid, err)
 	}
-	p := &Provider{opts: opts, ring: newRing(addresses)}
+	p := &Provider{opts: opts, ring: newRing(addresses), watcher: newWatcher()}
 	for i, a := range addresses {
-		p.servers = append(p.servers, &server{addr: a, index: i, opts: opts})
+		p.servers = append(p.servers, &server{addr: a, index: i, opts: opts, liveness: liveness{suspect: p.suspect}})
 	}
 	p.client = memcache.NewFromSelector(p.ring)
 	p.client.Timeout = opts.RequestTimeout
@@ -45,6 +46,7 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 		_ = p.Close(ctx) // err says what is wrong
 		return nil, err
 	}
+	p.watch()
 	return p, nil
 }
 
@@ -63,12 +65,6 @@ func (p *Provider) reach(ctx context.Context) error {
 	}
 	if !reached {
 		return fmt.Errorf("no server can be reached: %w", join(errs))
-	}
-	for i, err := range errs {
-		if err != nil {
-			p.opts.Logger.WarnContext(ctx, "memcached: a server does not answer; its keys are unavailable until it does",
-				"server", string(p.servers[i].addr), "error", err)
-		}
 	}
 	return nil
 }
@@ -133,9 +129,7 @@ func (p *Provider) OpenCache(_ context.Context, name string, _ driver.CacheOptio
 
 // Ping implements driver.Provider. Its error names every server that does not answer.
 func (p *Provider) Ping(ctx context.Context) error {
-	return p.each(func(s *server) error {
-		return s.call(ctx, func(l *lane) error { return l.read(ctx, (*memcache.Client).Ping) })
-	})
+	return p.each(func(s *server) error { return s.ping(ctx) })
 }
 
 // Close implements driver.Provider. It waits for the calls that are running; each of
@@ -143,6 +137,7 @@ func (p *Provider) Ping(ctx context.Context) error {
 func (p *Provider) Close(ctx context.Context) error {
 	closed := make(chan error, 1)
 	go func() {
+		p.watcher.stop()
 		for _, s := range p.servers {
 			s.close()
 		}

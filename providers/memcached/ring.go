@@ -75,6 +75,21 @@ func (r *ring) pick(key string) int {
 	return r.points[i%len(r.points)].server
 }
 
+// share returns the part of all keys that belong to a server.
+func (r *ring) share(server int) float64 {
+	if len(r.addresses) == 1 {
+		return 1
+	}
+	var arcs uint64
+	for i, p := range r.points {
+		before := r.points[(i+len(r.points)-1)%len(r.points)]
+		if p.server == server {
+			arcs += uint64(p.at - before.at) // modulo 2^32, which is the circle
+		}
+	}
+	return float64(arcs) / (1 << 32)
+}
+
 // PickServer implements memcache.ServerSelector.
 func (r *ring) PickServer(key string) (net.Addr, error) { return r.addresses[r.pick(key)], nil }
 

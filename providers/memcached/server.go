@@ -18,6 +18,8 @@ type server struct {
 	proven atomic.Bool  // it has passed the probe
 	limit  atomic.Int64 // its item_size_max; 0: never connected
 
+	liveness
+
 	mu     sync.Mutex
 	unused []*lane // the one used last comes last
 	closed bool
@@ -51,6 +53,7 @@ func (s *server) prove(ctx context.Context, l *lane) error {
 		return nil
 	}
 	if err := probe(ctx, l, s.opts.Prefix); errors.Is(err, errUnusable) {
+		s.failed(ctx, err)
 		return s.unavailable(ctx, err)
 	} else if err != nil {
 		return err
@@ -139,6 +142,7 @@ func (s *server) connect(ctx context.Context) (*lane, error) {
 		if ctx.Err() == nil && bounded.Err() != nil {
 			err = fmt.Errorf("no connection within %s", driver.FormatDuration(s.opts.ConnectTimeout))
 		}
+		s.failed(ctx, err)
 		return nil, s.unavailable(ctx, err)
 	}
 	s.limit.Store(int64(c.limit))

@@ -54,8 +54,8 @@ func (c *cache) bounded() bool { return c.provider.opts.MaxEntries > 0 || c.prov
 // Unwrap implements driver.Unwrapper: it returns the *Provider.
 func (c *cache) Unwrap() any { return c.provider }
 
-// Local implements driver.Locality.
-func (c *cache) Local(string) bool { return true }
+// Placement implements driver.Locality.
+func (c *cache) Placement(string) driver.Placement { return driver.Local }
 
 // Close implements driver.Cache.
 func (c *cache) Close() error { return nil }

@@ -24,7 +24,7 @@ func BenchmarkMembers(b *testing.B) {
 	keys := map[bool][]string{}
 	for i := 0; len(keys[true]) < 1000 || len(keys[false]) < 1000; i++ {
 		key := fmt.Sprint("key", i)
-		local := opened.(driver.Locality).Local(key)
+		local := opened.(driver.Locality).Placement(key) == driver.Local
 		keys[local] = append(keys[local], key)
 		if err := opened.Put(ctx, key, record, never); err != nil {
 			b.Fatal(err)

@@ -48,11 +48,19 @@ func (c *cache) Close() error { return nil }
 
 func (c *cache) partition(key string) int { return topology.PartitionOf(key, c.p.partitions) }
 
-// Local implements driver.Locality: it reports whether this process is the primary of
-// the key.
-func (c *cache) Local(key string) bool {
+// Placement implements driver.Locality: a key is local where this process is the primary. To
+// a client no key is nearer than another one.
+func (c *cache) Placement(key string) driver.Placement {
 	config := c.p.node.Config()
-	return config != nil && config.Partitions[c.partition(key)].Primary == c.p.node.ID()
+	switch {
+	case config == nil:
+		return driver.Unavailable
+	case config.Partitions[c.partition(key)].Primary == c.p.node.ID():
+		return driver.Local
+	case c.p.opts.Mode == Client:
+		return driver.Anywhere
+	}
+	return driver.Remote
 }
 
 func (c *cache) do(ctx context.Context, key string, req part.Request) (part.Result, error) {

@@ -25,7 +25,7 @@ func TestMetrics(t *testing.T) {
 	const puts = 100
 	for i := range puts {
 		key := fmt.Sprint("secret", i)
-		if c.(driver.Locality).Local(key) {
+		if c.(driver.Locality).Placement(key) == driver.Local {
 			local++
 		}
 		if err := c.Put(ctx, key, []byte("record"), never); err != nil {

@@ -115,7 +115,7 @@ func TestClientIsNoMember(t *testing.T) {
 		if err := c.Put(t.Context(), key, []byte("record"), never); err != nil {
 			t.Fatal(err)
 		}
-		if c.(driver.Locality).Local(key) {
+		if c.(driver.Locality).Placement(key) == driver.Local {
 			t.Errorf("%s counts as local to a client", key)
 		}
 	}

@@ -208,13 +208,12 @@ func (s *Store) read(ctx context.Context, key string, seen *Record) error {
 	return err
 }
 
-// Local reports whether this process serves the key; known is false where the driver has
-// no notion of that.
-func (c *Call) Local(key string) (local, known bool) {
+// Placement says who serves the key; known is false where the driver has no notion of that.
+func (c *Call) Placement(key string) (p driver.Placement, known bool) {
 	if l := c.store.features.Locality; l != nil {
-		return l.Local(key), true
+		return l.Placement(key), true
 	}
-	return false, false
+	return driver.Anywhere, false
 }
 
 // Size counts the records.
