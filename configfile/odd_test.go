@@ -17,6 +17,16 @@ var openConnections atomic.Int64
 
 type counted struct{ driver.Provider }
 
+// countedHealth is how it is; nil: nothing bad is known.
+var countedHealth atomic.Pointer[driver.Health]
+
+func (c counted) Health() (h driver.Health) {
+	if p := countedHealth.Load(); p != nil {
+		h = *p
+	}
+	return h
+}
+
 func (c counted) Close(ctx context.Context) error {
 	openConnections.Add(-1)
 	return c.Provider.Close(ctx)

@@ -89,7 +89,7 @@ func (s *System) serve(ctx, atOnce context.Context, server *http.Server) error {
 	}
 	s.beginEnd(context.Cause(ctx))
 	if err := s.drain(atOnce, server); err != nil {
-		slog.Warn("keepsake: requests were cut off", "after", s.shutdown.DrainTimeout, "error", err)
+		slog.Warn("keepsake: requests were cut off", "error", err)
 	}
 	<-failed // http.ErrServerClosed
 	return nil
