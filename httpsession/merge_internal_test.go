@@ -27,6 +27,14 @@ func drawRevision(t *rapid.T, name string) jcache.Revision {
 	}
 	if s := state(rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(t, "state")); s != live {
 		r = record{state: s, created: r.created, accessed: r.accessed}
+		for _, id := range []string{"one", "two", "three"} {
+			if s == renewed && rapid.Bool().Draw(t, "renewed to "+id) {
+				hash := hashIn(storeKey(id))
+				r.successors = mergeSuccessors(r.successors, hash[:])
+			}
+		}
+	} else {
+		r.stored = r.accessed + at("stored")
 	}
 	v := jcache.Revision{Value: r.append(nil)}
 	if d := small.Draw(t, "deadline"); d > 0 {
@@ -116,6 +124,22 @@ func TestMerge(t *testing.T) {
 		if text := fmt.Sprint(got); text != "["+test.want+"]" || r.maxInactive != test.idle || r.state != test.state || r.created != 10 {
 			t.Errorf("%s: got %s, %+v", test.name, text, r)
 		}
+	}
+}
+
+// A tombstone knows the successors that either side of a split gave the session, also when it
+// ended on one of them, so that a logout finds them all.
+func TestMergedSuccessors(t *testing.T) {
+	one, two := hashIn(storeKey("one")), hashIn(storeKey("two"))
+	a, b, c := record{state: renewed, successors: one[:]}, record{state: renewed, successors: two[:]}, record{state: invalidated}
+	ab := a.merge(&b)
+	all := ab.merge(&c)
+	want := mergeSuccessors(two[:], one[:])
+	if all.state != invalidated || len(want) != 2*len(one) || !bytes.Equal(all.successors, want) || !wellFormedSuccessors(want) {
+		t.Errorf("%+v", all)
+	}
+	if again := all.merge(&a); !bytes.Equal(again.successors, want) {
+		t.Errorf("%+v", again)
 	}
 }
 

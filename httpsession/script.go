@@ -207,7 +207,7 @@ func (s *Session) cookieTooLate() error {
 	if s.sent {
 		return ErrHeadersSent
 	}
-	if err := s.exchange.Context.Err(); errors.Is(err, context.DeadlineExceeded) {
+	if err := s.exchange.Err(); errors.Is(err, context.DeadlineExceeded) {
 		// Somebody outside, such as http.TimeoutHandler, has answered for us.
 		return fmt.Errorf("httpsession: a cookie is needed and the time of the request is over: %w", err)
 	}

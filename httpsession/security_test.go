@@ -178,7 +178,22 @@ func TestCookieOptions(t *testing.T) {
 		{"None over HTTP", httpsession.Cookie{SameSite: http.SameSiteNoneMode, AllowHTTP: true}, "SameSite=None", false},
 		{"bad name", httpsession.Cookie{Name: "a b"}, "Cookie.Name", false},
 		{"bad domain", httpsession.Cookie{Domain: "a b"}, "Domain", false},
-		{"negative age", httpsession.Cookie{MaxAge: -1}, "MaxAge", false},
+		{"negative age", httpsession.Cookie{MaxAge: -time.Second}, "MaxAge", false},
+		{"less than a second", httpsession.Cookie{MaxAge: 500 * time.Millisecond}, "whole seconds", false},
+		{"a part of a second", httpsession.Cookie{MaxAge: 1500 * time.Millisecond}, "whole seconds", false},
+		{"host prefix in any case", httpsession.Cookie{Name: "__HOST-x", AllowHTTP: true}, "__Host-", false},
+		{"host prefix in any case, with a path", httpsession.Cookie{Name: "__host-x", Path: "/shop"}, "__Host-", false},
+		{"host prefix in any case, as it must be", httpsession.Cookie{Name: "__hOsT-x"}, "__hOsT-x=", true},
+		{"secure prefix in any case", httpsession.Cookie{Name: "__SECURE-x", AllowHTTP: true}, "__Secure-", false},
+		{"http prefix with scripts", httpsession.Cookie{Name: "__Http-x", AllowScript: true}, "__Http-", false},
+		{"http prefix over HTTP", httpsession.Cookie{Name: "__http-x", AllowHTTP: true}, "__Http-", false},
+		{"host and http prefix with scripts", httpsession.Cookie{Name: "__Host-Http-x", AllowScript: true}, "__Host-Http-", false},
+		{"host and http prefix with a domain", httpsession.Cookie{Name: "__Host-Http-x", Domain: "example.org"}, "__Host-", false},
+		{"host and http prefix", httpsession.Cookie{Name: "__Host-Http-x"}, "__Host-Http-x=", true},
+		{"path without a slash", httpsession.Cookie{Path: "shop"}, "must begin with /", false},
+		{"unknown SameSite", httpsession.Cookie{SameSite: 9}, "SameSite", false},
+		{"negative SameSite", httpsession.Cookie{SameSite: -1}, "SameSite", false},
+		{"partitioned over HTTP", httpsession.Cookie{Partitioned: true, AllowHTTP: true}, "artitioned", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			caches, err := memory.Open(memory.Options{})
