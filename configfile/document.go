@@ -17,6 +17,9 @@ var documentElement = &element{
 	inner: []*element{managerElement, sessionElement, sessionCacheElement, shutdownElement},
 	refused: map[string]string{
 		rootName:              "the document as a whole is the element keepsake; leave this one out",
+		serverName:            "the document as a whole is the element keepsake; leave this one out",
+		"include":             "a file stands alone",
+		"variable":            "variables are those of the environment, ${NAME}",
 		"cachingProvider":     "providers are linked into the program; name one in cacheManager",
 		"library":             "providers are linked into the program; name one in cacheManager",
 		"cache":               "a cache stands inside of its cacheManager",
@@ -27,6 +30,7 @@ var documentElement = &element{
 
 const (
 	rootName       = "keepsake"
+	serverName     = "server" // Open Liberty's
 	providerWord   = "provider"
 	propertiesName = "properties"
 )
@@ -44,8 +48,10 @@ var managerElement = &element{
 		cacheElement,
 	},
 	refused: map[string]string{
-		"cachingProviderRef": "providers are linked into the program; give the name of one as provider",
-		"libraryRef":         "providers are linked into the program; give the name of one as provider",
+		"cachingProvider":    linkedIn,
+		"cachingProviderRef": linkedIn,
+		"library":            linkedIn,
+		"libraryRef":         linkedIn,
 	},
 	repeated: true,
 }
@@ -88,6 +94,9 @@ var sessionCacheElement = &element{
 	},
 	refused: map[string]string{
 		"libraryRef":                     "providers are linked into the program; name one in cacheManager",
+		"cacheManager":                   "it stands beside httpSessionCache; give it an id, and refer to it by cacheManagerRef",
+		"library":                        "providers are linked into the program; name one in cacheManager",
+		"enableBetaSupportForInfinispan": "there is nothing to enable",
 		"uri":                            "it belongs to the cacheManager",
 		"properties":                     "they belong to the cacheManager",
 		"writeInterval":                  "nothing is written at intervals; changes are stored before the response leaves",
@@ -97,6 +106,8 @@ var sessionCacheElement = &element{
 	},
 	repeated: true,
 }
+
+const linkedIn = "providers are linked into the program, and no library is loaded; give the name of one as provider, and its own file as uri"
 
 const noReaper = "the provider ends each session at its deadline; there is no reaper to schedule"
 

@@ -1,6 +1,11 @@
 package configfile
 
-import "github.com/keepsake-cache/keepsake/internal/configtree"
+import (
+	"slices"
+
+	"github.com/keepsake-cache/keepsake/internal/configtree"
+	"github.com/keepsake-cache/keepsake/jcache"
+)
 
 // read makes a tree of the document. It is nil if there is a problem that leaves nothing to look at.
 func (r *report) read(data []byte) *configtree.Node {
@@ -17,12 +22,22 @@ func (r *report) read(data []byte) *configtree.Node {
 		return nil
 	case !xml:
 		root.Name = rootName
+	case root.Name == serverName:
+		r.server(root)
 	case root.Name != rootName:
 		r.at(root, "the root element is %s, not %s", configtree.ShortName(root.Name), rootName)
 		return nil
 	}
 	r.strict(root)
 	return root
+}
+
+// server reads what it can of Open Liberty's server.xml: whoever has one is told all there is to do at once.
+func (r *report) server(root *configtree.Node) {
+	r.at(root, "the root element is %s, as in Open Liberty; here it is %s, with httpSession, httpSessionCache and cacheManager in it, "+
+		"which is given the name of a provider: %s. What else a server has stays there", serverName, rootName, configtree.OrList(jcache.Providers()))
+	root.Inner = slices.DeleteFunc(root.Inner, func(c *configtree.Node) bool { return documentElement.element(c.Name) == nil })
+	root.Name, root.Text = rootName, ""
 }
 
 // strict takes out what XML knows and this file does not.

@@ -7,6 +7,12 @@ import (
 	"strings"
 )
 
+// libertyPlaces are the variables with which Open Liberty's files name directories.
+var libertyPlaces = map[string]bool{
+	"server.config.dir": true, "server.output.dir": true, "server.tmp.dir": true, "wlp.install.dir": true, "wlp.user.dir": true, "usr.extension.dir": true,
+	"shared.app.dir": true, "shared.config.dir": true, "shared.resource.dir": true, "shared.stackgroup.dir": true,
+}
+
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // expand replaces ${NAME}, ${env.NAME}, ${NAME:-text} and $$. foreign reports whether the
@@ -46,8 +52,11 @@ func expand(text string, getenv func(string) (string, bool)) (expanded string, f
 func lookup(inner string, getenv func(string) (string, bool)) (value string, set bool, err error) {
 	name, text, hasDefault := strings.Cut(inner, ":-")
 	name = strings.TrimPrefix(name, "env.")
+	if libertyPlaces[name] {
+		return "", false, fmt.Errorf("${%s} is a directory of Open Liberty; file names are relative to the file in which they stand, so leave it out", name)
+	}
 	if !variableName.MatchString(name) || strings.Contains(text, "${") {
-		return "", false, errors.New("a variable is written ${NAME} or ${NAME:-text}; a name has letters, digits and _, a text no other variable")
+		return "", false, errors.New("a variable is one of the environment, written ${NAME} or ${NAME:-text}; a name has letters, digits and _, a text no other variable")
 	}
 	value, set = getenv(name)
 	switch {
