@@ -20,7 +20,7 @@ type changes struct {
 }
 
 // fewChanges are found faster without an index.
-const fewChanges = 16
+const fewChanges = 32
 
 // at returns where the change of an attribute is, or -1.
 func (c *changes) at(name string) int {
