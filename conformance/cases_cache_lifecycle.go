@@ -102,6 +102,8 @@ var lifecycleCases = []testCase{
 			e.equal("its cache is closed", c.Closed(), true)
 			_, err := jcache.CreateCache(e.ctx, m, e.name+"-2", jcache.Options[string, string]{})
 			e.is("createCache", err, jcache.ErrClosed)
+			_, err = jcache.CreateCache(e.ctx, m, "no name", jcache.Options[string, string]{})
+			e.is("createCache of a bad name", err, jcache.ErrClosed)
 			_, err = jcache.GetCache[string, string](e.ctx, m, e.name)
 			e.is("getCache", err, jcache.ErrClosed)
 			_, err = jcache.GetCache[string, string](e.ctx, m, e.name+"-unknown")
@@ -130,6 +132,16 @@ var lifecycleCases = []testCase{
 					_, err := op.run(e.ctx, c, []string{"", key}, "", "")
 					e.is(op.name+" of a closed cache", err, jcache.ErrClosed)
 				}
+			}
+			var none jcache.Processor[string, string, string]
+			_, err := jcache.Invoke(e.ctx, c, key, none)
+			e.is("invoke of a closed cache without a processor", err, jcache.ErrClosed)
+			_, err = jcache.InvokeAll(e.ctx, c, []string{key}, none)
+			e.is("invokeAll of a closed cache without a processor", err, jcache.ErrClosed)
+			_, err = jcache.InvokeExclusive(e.ctx, c, key, 0, none)
+			e.is("invokeExclusive of a closed cache without a processor", err, jcache.ErrClosed)
+			for _, err := range c.All(e.ctx) {
+				e.is("iterate over a closed cache", err, jcache.ErrClosed)
 			}
 			again := createCache(e, m, e.name, jcache.Options[string, string]{})
 			e.equal("the entry", e.value(again.Get(e.ctx, key)), newValue)

@@ -188,8 +188,8 @@ func (c *Cache[K, V]) Unwrap() any { return c.store.Unwrap() }
 // Local reports whether this process serves the key itself, without a round trip. known
 // is false where the provider has no notion of that, and when the cache is closed.
 func (c *Cache[K, V]) Local(key K) (local, known bool) {
-	call, err := c.store.Enter(context.Background())
-	if err != nil {
+	call, ok := c.store.EnterBriefly()
+	if !ok {
 		return false, false
 	}
 	defer call.Leave()

@@ -4,6 +4,9 @@ import "time"
 
 // Options says what only the program can say about a cache. The zero value is a
 // cache of eternal entries in the tagged encoding.
+//
+// A policy or codec that is an io.Closer belongs to the cache as soon as it is created, and
+// is closed with it.
 type Options[K comparable, V any] struct {
 	// Expiry decides when entries expire. Nil: the policy that the
 	// configuration declares for the cache's name, or else Eternal.

@@ -2,20 +2,24 @@ package driver
 
 import "context"
 
-// DeadlineOnly is implemented by contexts that may end by their deadline alone, because
-// nobody can cancel them.
-type DeadlineOnly interface {
+// Bounded is implemented by contexts that the portable layer makes: another context with a
+// deadline.
+type Bounded interface {
 	context.Context
 
-	// DeadlineOnly reports whether the deadline is the only end of the context.
-	DeadlineOnly() bool
+	// Unbounded returns the context without the deadline.
+	Unbounded() context.Context
 }
 
-// Cancellable reports whether ctx may end before its deadline. Unlike a look at Done, it
-// costs no timer.
-func Cancellable(ctx context.Context) bool {
-	if d, ok := ctx.(DeadlineOnly); ok {
-		return !d.DeadlineOnly()
+// Cancellation returns what a driver has to wait for that bounds its input and output by the
+// deadline of ctx: a context that may end earlier, or nil if nobody can cancel ctx. To wait
+// for ctx itself may cost a timer.
+func Cancellation(ctx context.Context) context.Context {
+	if b, ok := ctx.(Bounded); ok {
+		ctx = b.Unbounded()
 	}
-	return ctx.Done() != nil
+	if ctx.Done() == nil {
+		return nil
+	}
+	return ctx
 }

@@ -12,9 +12,8 @@
 // its next step, and the driver must take that. Every other method may be called by
 // many goroutines at once.
 //
-// A context that only has a deadline may implement [DeadlineOnly], so that a driver that
-// bounds its input and output by the deadline need not wait for Done, which costs a
-// timer.
+// A driver that bounds its input and output by the deadline of a context need not wait for
+// its Done as well, which may cost a timer: see [Cancellation].
 //
 // Records are immutable in both directions. A record passed to a driver is
 // never changed afterwards, so the driver may keep it without copying; a record

@@ -12,9 +12,7 @@ import (
 
 const defaultPort = "11211"
 
-// An address is the host:port of a server. It is the net.Addr that gomemcache asks
-// for and, since it always picks itself, the selector of a client that talks to one
-// server only.
+// An address is the host:port of a server. It is the net.Addr that gomemcache asks for.
 type address string
 
 // Network implements net.Addr.
@@ -22,12 +20,6 @@ func (address) Network() string { return "tcp" }
 
 // String implements net.Addr.
 func (a address) String() string { return string(a) }
-
-// PickServer implements memcache.ServerSelector.
-func (a address) PickServer(string) (net.Addr, error) { return a, nil }
-
-// Each implements memcache.ServerSelector.
-func (a address) Each(do func(net.Addr) error) error { return do(a) }
 
 func (a address) host() string {
 	host, _, _ := net.SplitHostPort(string(a)) // parseAddress has checked it

@@ -101,7 +101,7 @@ func (c *cache) Get(ctx context.Context, key string) (item driver.Item, found bo
 	err = p.server.call(ctx, func(l *lane) error {
 		items, generation, err := c.read(ctx, l, p.name)
 		if err == nil {
-			item, found, err = c.live(ctx, l, p, items[p.name], generation)
+			item, found, err = c.live(ctx, l, p, items.of(p.name), generation)
 		}
 		return err
 	})
@@ -145,9 +145,9 @@ func (c *cache) readBatch(ctx context.Context, l *lane, batch []place) ([]driver
 	if err != nil {
 		return nil, err
 	}
-	found := make([]driver.Item, 0, len(items))
+	found := make([]driver.Item, 0, len(batch))
 	for _, p := range batch {
-		item, ok, err := c.live(ctx, l, p, items[p.name], generation)
+		item, ok, err := c.live(ctx, l, p, items.of(p.name), generation)
 		if err != nil && !errors.Is(err, errCollision) {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package memcached
 
 import (
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -11,11 +12,33 @@ import (
 type conn struct {
 	net.Conn // TLS if that is on
 
-	raw    net.Conn  // what is below it
-	dialed time.Time // a moment after the connection was made
-	limit  int       // the server's item_size_max
+	raw    net.Conn         // what is below it
+	alive  syscall.RawConn  // of raw, for idle; nil if that cannot be done
+	look   func(fd uintptr) // what idle does, and
+	usable bool             // what it found
+	dialed time.Time        // a moment after the connection was made
+	limit  int              // the server's item_size_max
 
-	sent bool // something was written since the lane last cleared it
+	until time.Time // when the call that uses the connection ends; zero: never
+	sent  bool      // something was written since the lane last cleared it
+}
+
+func newConn(raw net.Conn) *conn {
+	c := &conn{Conn: raw, raw: raw, dialed: time.Now()}
+	if sc, ok := raw.(syscall.Conn); ok {
+		c.alive, _ = sc.SyscallConn() // nil if that fails
+	}
+	c.look = look(c)
+	return c
+}
+
+// SetDeadline implements net.Conn for gomemcache, which knows the time of a request but not
+// that of a call.
+func (c *conn) SetDeadline(t time.Time) error {
+	if !c.until.IsZero() && c.until.Before(t) {
+		t = c.until
+	}
+	return c.Conn.SetDeadline(t)
 }
 
 // Write implements net.Conn.

@@ -9,21 +9,19 @@ import "syscall"
 // whatever would be written to it is lost. On TLS connections whatever the server
 // said unasked is a farewell too.
 func (c *conn) idle() bool {
-	sc, ok := c.raw.(syscall.Conn)
-	if !ok {
+	if c.alive == nil {
 		return true
 	}
-	rc, err := sc.SyscallConn()
-	if err != nil {
-		return false
-	}
-	usable := false
-	// Unlike rc.Read, Control does not mind that the deadline of the last
-	// request has passed. The descriptor does not block.
-	err = rc.Control(func(fd uintptr) {
+	// Unlike Read, Control does not mind that the deadline of the last request has
+	// passed.
+	return c.alive.Control(c.look) == nil && c.usable
+}
+
+// look is what idle does with the descriptor, which does not block.
+func look(c *conn) func(fd uintptr) {
+	return func(fd uintptr) {
 		var b [1]byte
 		_, err := syscall.Read(int(fd), b[:])
-		usable = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK
-	})
-	return err == nil && usable
+		c.usable = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK
+	}
 }

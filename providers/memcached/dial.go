@@ -10,7 +10,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
@@ -25,7 +24,7 @@ func dial(ctx context.Context, a address, o Options) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: raw, raw: raw, dialed: time.Now()}
+	c := newConn(raw)
 	stop := closeAfter(ctx, raw)
 	if o.TLS != nil {
 		c.Conn, err = startTLS(ctx, raw, a, o.TLS)

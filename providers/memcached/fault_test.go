@@ -1,6 +1,7 @@
 package memcached_test
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"strings"
@@ -58,6 +59,24 @@ func TestRestartWithIdleConnections(t *testing.T) {
 		}
 		wg.Wait()
 		want(t, c, "warm", "") // it was lost with the server
+	}
+}
+
+// A server that has too many connections breaks new ones off until others have ended.
+func TestConnectionsThatAreBrokenOff(t *testing.T) {
+	p := newProxy(t, servertest.Memcached(t).Addr)
+	c := openCache(t, connect(t, memcached.Options{Servers: []string{p.addr}}), "broken")
+	put(t, c, "k", "x")
+	p.cut(4)
+	want(t, c, "k", "x")
+	p.cut(1 << 20)
+	if _, _, err := c.Get(t.Context(), "k"); !errors.Is(err, driver.ErrUnavailable) {
+		t.Errorf("a server that breaks off everything: %v, want ErrUnavailable", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer cancel()
+	if _, _, err := c.Get(ctx, "k"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with little time: %v, want DeadlineExceeded", err)
 	}
 }
 

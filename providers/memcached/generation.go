@@ -91,45 +91,45 @@ func (c *cache) generation(ctx context.Context, l *lane, seen uint64) (uint64, e
 
 // read reads items and the generation that decides which of them are alive. It is
 // one exchange, whether or not the lease has ended.
-func (c *cache) read(ctx context.Context, l *lane, keys ...string) (items map[string]*memcache.Item, generation uint64, err error) {
+func (c *cache) read(ctx context.Context, l *lane, keys ...string) (found items, generation uint64, err error) {
 	if g, ok := c.leases.valid(l); ok {
-		items, err = l.get(ctx, keys...)
-		return items, g, err
+		found, err = l.get(ctx, keys...)
+		return found, g, err
 	}
 	return c.fetch(ctx, l, keys...)
 }
 
 // fetch fetches items and the generation. If the server has none, because it is new
 // or has lost it, fetch creates one.
-func (c *cache) fetch(ctx context.Context, l *lane, keys ...string) (items map[string]*memcache.Item, generation uint64, err error) {
+func (c *cache) fetch(ctx context.Context, l *lane, keys ...string) (found items, generation uint64, err error) {
 	// The server looks keys up in their order. With the generation last, no item
 	// can be of a later one.
 	keys = append(slices.Clip(keys), c.names.generation)
 	for range maxRaces {
 		sent := time.Now()
-		if items, err = l.get(ctx, keys...); err != nil {
-			return nil, 0, err
+		if found, err = l.get(ctx, keys...); err != nil {
+			return items{}, 0, err
 		}
-		if item := items[c.names.generation]; item != nil {
+		if item := found.of(c.names.generation); item != nil {
 			generation, err = strconv.ParseUint(string(item.Value), 10, 64)
 			if err != nil {
-				return nil, 0, errEnvelope
+				return items{}, 0, errEnvelope
 			}
 			c.leases.renew(l.server, generation, sent)
-			return items, generation, nil
+			return found, generation, nil
 		}
 		sent = time.Now()
 		// A read, since it changes no record whether or not it arrives.
 		generation, err = c.create(ctx, l, l.read)
 		if err == nil {
 			c.leases.renew(l.server, generation, sent)
-			return items, generation, nil
+			return found, generation, nil
 		}
 		if !errors.Is(err, memcache.ErrNotStored) {
-			return nil, 0, err
+			return items{}, 0, err
 		}
 	}
-	return nil, 0, errRaces(l)
+	return items{}, 0, errRaces(l)
 }
 
 // create creates the generation if there is none.

@@ -20,10 +20,17 @@ type lane struct {
 	conn   *conn
 	client *memcache.Client
 	broken bool // the connection must not be used again
+
+	cut    func()        // ends the connection, once
+	wasCut chan struct{} // closed when cut is done
 }
 
 func newLane(s *server, c *conn) *lane {
-	l := &lane{server: s, conn: c, client: memcache.NewFromSelector(s.addr)}
+	l := &lane{server: s, conn: c, client: memcache.NewFromSelector(s), wasCut: make(chan struct{})}
+	l.cut = func() {
+		c.hangUp()
+		close(l.wasCut)
+	}
 	l.client.Timeout = s.opts.RequestTimeout
 	l.client.DialContext = func(context.Context, string, string) (net.Conn, error) { return c, nil }
 	return l
@@ -63,29 +70,40 @@ func (l *lane) exchange(ctx context.Context, writes bool, request func(*memcache
 	if !writes || !l.conn.sent || errors.Is(err, errRefused) {
 		return l.server.unavailable(ctx, err)
 	}
-	if cause := ctx.Err(); cause != nil {
+	if cause := ended(ctx); cause != nil {
 		err = cause
 	}
 	return fmt.Errorf("%w: memcached %s did not acknowledge a write: %w", driver.ErrIndeterminate, l.server.addr, err)
 }
 
+// items are what a request found. The zero value is nothing.
+type items struct {
+	one  *memcache.Item // of a request for one key
+	many map[string]*memcache.Item
+}
+
+// of returns the item of a key, or nil.
+func (i items) of(key string) *memcache.Item {
+	if i.one != nil && i.one.Key == key {
+		return i.one
+	}
+	return i.many[key]
+}
+
 // get reads the items of those keys that have one, in one exchange.
-func (l *lane) get(ctx context.Context, keys ...string) (items map[string]*memcache.Item, err error) {
+func (l *lane) get(ctx context.Context, keys ...string) (found items, err error) {
 	err = l.read(ctx, func(c *memcache.Client) (err error) {
-		if len(keys) > 1 {
-			items, err = c.GetMulti(keys)
-			return err
-		}
-		item, err := c.Get(keys[0])
-		if err == nil {
-			items = map[string]*memcache.Item{keys[0]: item}
+		if len(keys) == 1 {
+			found.one, err = c.Get(keys[0])
+		} else {
+			found.many, err = c.GetMulti(keys)
 		}
 		return err
 	})
 	if errors.Is(err, memcache.ErrCacheMiss) {
 		err = nil
 	}
-	return items, err
+	return found, err
 }
 
 func isAnswer(err error) bool {

@@ -44,7 +44,7 @@ func (l *liveness) answered() {
 // failed notes that the server cannot be connected to, or did not answer. That a caller gave
 // up says nothing of it.
 func (l *liveness) failed(ctx context.Context, err error) {
-	if ctx.Err() != nil {
+	if ended(ctx) != nil {
 		return
 	}
 	if l.outage.CompareAndSwap(nil, &outage{time.Now(), reason(err)}) && l.suspect != nil {

@@ -19,11 +19,11 @@ func probe(ctx context.Context, l *lane, prefix string) error {
 	if err := do((*memcache.Client).Set); err != nil {
 		return err
 	}
-	items, err := l.get(ctx, item.Key)
+	found, err := l.get(ctx, item.Key)
 	if err != nil {
 		return err
 	}
-	present := items[item.Key]
+	present := found.of(item.Key)
 	switch {
 	case present == nil:
 		return fmt.Errorf("%w: it forgets at once what it stores", errUnusable)
@@ -44,8 +44,8 @@ func probe(ctx context.Context, l *lane, prefix string) error {
 	if err := do((*memcache.Client).CompareAndSwap); err != nil {
 		return err
 	}
-	items, err = l.get(ctx, item.Key)
-	if err == nil && len(items) > 0 {
+	found, err = l.get(ctx, item.Key)
+	if err == nil && found.of(item.Key) != nil {
 		return fmt.Errorf("%w: its cas with a negative expiry does not remove an item", errUnusable)
 	}
 	return err

@@ -18,6 +18,31 @@ type proxy struct {
 	requests int
 	gate     chan struct{} // answers wait until it is closed; nil: they do not
 	held     int           // answers that wait, or have waited
+	open     []net.Conn
+	breakOff int // how many connections are closed as soon as they are accepted
+}
+
+// cut closes the connections, and the next ones as soon as they are accepted.
+func (p *proxy) cut(next int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.open {
+		_ = c.Close()
+	}
+	p.open, p.breakOff = nil, next
+}
+
+// enter keeps a connection unless it is to be broken off.
+func (p *proxy) enter(c, b net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.breakOff > 0 {
+		p.breakOff--
+		_, _ = c.Close(), b.Close()
+		return false
+	}
+	p.open = append(p.open, c, b)
+	return true
 }
 
 // A rule applies to requests that begin with begin and contain has.
@@ -34,8 +59,6 @@ func newProxy(t *testing.T, backend string) *proxy {
 	}
 	p := &proxy{addr: l.Addr().String(), backend: backend}
 	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var open []net.Conn
 	wg.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -47,20 +70,16 @@ func newProxy(t *testing.T, backend string) *proxy {
 				_ = c.Close()
 				continue
 			}
-			mu.Lock()
-			open = append(open, c, b)
-			mu.Unlock()
+			if !p.enter(c, b) {
+				continue
+			}
 			wg.Go(func() { p.pump(b, c, p.meddle) })
 			wg.Go(func() { p.pump(c, b, p.hold) })
 		}
 	})
 	t.Cleanup(func() {
 		_ = l.Close()
-		mu.Lock()
-		for _, c := range open {
-			_ = c.Close()
-		}
-		mu.Unlock()
+		p.cut(0)
 		wg.Wait()
 	})
 	return p

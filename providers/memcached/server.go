@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
@@ -13,7 +17,8 @@ import (
 // A server is one memcached and the connections to it.
 type server struct {
 	addr   address
-	index  int // in the provider's list
+	picked net.Addr // addr, for gomemcache
+	index  int      // in the provider's list
 	opts   Options
 	proven atomic.Bool  // it has passed the probe
 	limit  atomic.Int64 // its item_size_max; 0: never connected
@@ -39,13 +44,39 @@ func (s *server) call(ctx context.Context, use func(*lane) error) error {
 		return err
 	}
 	defer s.calls.Done()
-	stop := closeAfter(ctx, l.conn.raw)
+	// The deadline bounds every read and write; only who may be cancelled is waited for.
+	l.conn.until, _ = ctx.Deadline()
+	stop := func() (open bool) { return true }
+	if cancellation := driver.Cancellation(ctx); cancellation != nil {
+		stop = context.AfterFunc(cancellation, l.cut)
+	}
 	if err = s.prove(ctx, l); err == nil {
 		err = use(l)
 	}
-	s.giveBack(l, stop())
+	open := stop()
+	if !open {
+		<-l.wasCut
+	}
+	s.giveBack(l, open && ended(ctx) == nil)
 	return err
 }
+
+// ended returns the error of a context that has ended. Its timer may be a little late.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if at, ok := ctx.Deadline(); ok && !time.Now().Before(at) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// PickServer implements memcache.ServerSelector: a client talks to one server only.
+func (s *server) PickServer(string) (net.Addr, error) { return s.picked, nil }
+
+// Each implements memcache.ServerSelector.
+func (s *server) Each(do func(net.Addr) error) error { return do(s.picked) }
 
 // prove probes the server unless it has passed the probe before.
 func (s *server) prove(ctx context.Context, l *lane) error {
@@ -126,11 +157,38 @@ func (s *server) hangUpUnused() {
 	s.unused = s.unused[:0]
 }
 
+// Between two attempts to connect to a server that breaks connections off. In all it is
+// given less than a tenth of a second.
+const (
+	firstPause = time.Millisecond
+	lastPause  = 32 * time.Millisecond
+)
+
+// brokenOff reports whether a server has accepted a connection and ended it at once.
+func brokenOff(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// wait reports false if ctx ends first.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
 // connect opens a connection.
 func (s *server) connect(ctx context.Context) (*lane, error) {
 	bounded, cancel := context.WithTimeout(ctx, s.opts.ConnectTimeout)
 	defer cancel()
 	c, err := dial(bounded, s.addr, s.opts)
+	// A server that has as many connections as it takes accepts another one and breaks
+	// it off. That passes.
+	for pause := firstPause; s.limit.Load() > 0 && brokenOff(err) && pause <= lastPause && wait(bounded, pause); pause *= 2 {
+		c, err = dial(bounded, s.addr, s.opts)
+	}
 	if err != nil {
 		if s.limit.Load() == 0 && ctx.Err() == nil && !errors.Is(err, errUnusable) {
 			looking, cancel := context.WithTimeout(ctx, s.opts.ConnectTimeout)
@@ -152,7 +210,7 @@ func (s *server) connect(ctx context.Context) (*lane, error) {
 // unavailable is the error of a call that changed nothing. That the caller gave up is
 // no fault of the server's, and what is wrong with the server may not pass.
 func (s *server) unavailable(ctx context.Context, err error) error {
-	if cause := ctx.Err(); cause != nil {
+	if cause := ended(ctx); cause != nil {
 		err = cause
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, errUnusable) {

@@ -72,12 +72,12 @@ func (c *cache) add(ctx context.Context, l *lane, p place, record []byte, deadli
 // present returns the item of a key, or the cas number of one that was cleared.
 func (c *cache) present(ctx context.Context, l *lane, p place) (current *driver.Item, cleared uint64, err error) {
 	items, generation, err := c.read(ctx, l, p.name)
-	if err != nil || items[p.name] == nil {
+	if err != nil || items.of(p.name) == nil {
 		return nil, 0, err
 	}
-	item, ok, err := c.live(ctx, l, p, items[p.name], generation)
+	item, ok, err := c.live(ctx, l, p, items.of(p.name), generation)
 	if err != nil || !ok {
-		return nil, items[p.name].CasID, err
+		return nil, items.of(p.name).CasID, err
 	}
 	return &item, 0, nil
 }

@@ -70,8 +70,8 @@ func (d *deadline) Value(key any) any {
 	return from.Value(key)
 }
 
-// DeadlineOnly implements driver.DeadlineOnly.
-func (d *deadline) DeadlineOnly() bool { return d.Context.Done() == nil }
+// Unbounded implements driver.Bounded.
+func (d *deadline) Unbounded() context.Context { return d.Context }
 
 // cancel ends the context and frees the timer, if there is one.
 func (d *deadline) cancel() {

@@ -87,7 +87,7 @@ func TestDeadlineIsLazy(t *testing.T) {
 		_, _ = d.Deadline()
 		_ = d.Err()
 		_ = d.Value(word{})
-		_ = driver.Cancellable(d)
+		_ = driver.Cancellation(d)
 	}); n != 0 || d.inner != nil {
 		t.Errorf("%v allocations, and a timer: %v", n, d.inner != nil)
 	}
@@ -101,17 +101,17 @@ func TestDeadlineIsLazy(t *testing.T) {
 			t.Error("the end of a context reaches its child late")
 		}
 	})
-	if driver.Cancellable(d) || driver.Cancellable(context.Background()) {
+	if driver.Cancellation(d) != nil || driver.Cancellation(context.Background()) != nil {
 		t.Error("nobody can cancel it")
 	}
 	parent, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if !driver.Cancellable(bounded(parent, time.Hour)) || !driver.Cancellable(parent) {
+	if driver.Cancellation(bounded(parent, time.Hour)) != parent || driver.Cancellation(parent) != parent {
 		t.Error("somebody can cancel it")
 	}
 	child, cancelChild := context.WithCancel(d)
 	defer cancelChild()
-	if !driver.Cancellable(child) {
+	if driver.Cancellation(child) != child {
 		t.Error("a child can be cancelled")
 	}
 }

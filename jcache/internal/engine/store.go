@@ -126,6 +126,14 @@ func (s *Store) Enter(ctx context.Context) (Call, error) {
 	return s.call(ctx), nil
 }
 
+// EnterBriefly is Enter for what waits for nobody. After ok, Leave must be called.
+func (s *Store) EnterBriefly() (_ Call, ok bool) {
+	if !s.gate.Enter() {
+		return Call{}, false
+	}
+	return Call{store: s, ctx: context.Background()}, true
+}
+
 func (s *Store) call(ctx context.Context) Call {
 	c := Call{store: s, ctx: ctx}
 	if s.info.RequestTimeout > 0 {
