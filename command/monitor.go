@@ -14,6 +14,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/configfile"
 	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/metrics"
 )
 
 // A monitor answers those who watch over a process, in plain HTTP: /metrics for
@@ -60,6 +61,9 @@ func (m *monitor) watch(system *configfile.System, managers []*jcache.CacheManag
 				return fmt.Errorf("metrics: %w", err)
 			}
 		}
+	}
+	if err := m.registry.Register(metrics.Health(m.health)); err != nil {
+		return fmt.Errorf("metrics: %w", err)
 	}
 	m.system.Store(system)
 	return nil

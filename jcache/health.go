@@ -12,6 +12,9 @@ import (
 // Health is what a manager knows of its provider and of its servers.
 type Health = driver.Health
 
+// Server is one of the servers that a provider connects to.
+type Server = driver.Server
+
 // Health returns how the provider is, as far as it is known without asking anybody. It is
 // the one definition of two words:
 //

@@ -137,7 +137,7 @@ func (p *Provider) Ping(ctx context.Context) error {
 func (p *Provider) Close(ctx context.Context) error {
 	closed := make(chan error, 1)
 	go func() {
-		p.watcher.stop()
+		p.stop()
 		for _, s := range p.servers {
 			s.close()
 		}

@@ -58,8 +58,9 @@ func (m *membership) health(h *driver.Health) {
 		h.Pending = append(h.Pending, "records are being copied")
 	}
 	if lost := m.losses.within(now, mourning); lost > 0 {
-		h.Unsafe = append(h.Unsafe, fmt.Sprintf("%d partitions were lost with all their copies in the last %v: what was in them is gone. "+
-			"Find out why before another process is restarted", lost, time.Duration(mourning)))
+		h.Unsafe = append(h.Unsafe, fmt.Sprintf("%d partitions were lost with all their copies in the last %s, and what was in them is gone; "+
+			"find out why before another process is restarted (restarting this one, or that time, ends this warning)",
+			lost, driver.FormatDuration(time.Duration(mourning))))
 	}
 	if len(c.Members) == 1 {
 		m.alone(h, now)

@@ -1,0 +1,67 @@
+// Package metrics gives Prometheus what Keepsake knows of itself. It is apart from the
+// packages that know it, so that only a program that wants metrics links Prometheus.
+//
+//	prometheus.MustRegister(metrics.Health(system.Health), metrics.Sessions(sessions))
+//
+// Providers may have metrics of their own: see the provider peer.
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/keepsake-cache/keepsake/httpsession"
+	"github.com/keepsake-cache/keepsake/jcache"
+)
+
+var (
+	ready = prometheus.NewDesc("keepsake_ready", "Whether operations are carried out as configured, as /readyz says.", nil, nil)
+	safe  = prometheus.NewDesc("keepsake_safe", "Whether the next process of the fleet may be restarted, as /healthz says.", nil, nil)
+	up    = prometheus.NewDesc("keepsake_server_up", "Whether a server of the provider can be used, as far as is known.", []string{"server"}, nil)
+
+	abandoned = prometheus.NewDesc("keepsake_sessions_abandoned_total", "Sessions given up because their server was down, by whenLost.", nil, nil)
+)
+
+// Health returns the metrics keepsake_ready, keepsake_safe and, for each server of the
+// providers, keepsake_server_up. The health is asked for when they are collected:
+// configfile.System.Health, or jcache.CacheManager.Health.
+func Health(health func() jcache.Health) prometheus.Collector {
+	return collector{[]*prometheus.Desc{ready, safe, up}, func(to chan<- prometheus.Metric) {
+		h := health()
+		to <- gauge(ready, h.Ready())
+		to <- gauge(safe, h.Safe())
+		for _, s := range h.Servers {
+			to <- gauge(up, s.Down == "", s.Name)
+		}
+	}}
+}
+
+// Sessions returns the metric keepsake_sessions_abandoned_total of a session manager. A
+// program with several wraps each registry with a label.
+func Sessions(m *httpsession.Manager) prometheus.Collector {
+	return collector{[]*prometheus.Desc{abandoned}, func(to chan<- prometheus.Metric) {
+		to <- prometheus.MustNewConstMetric(abandoned, prometheus.CounterValue, float64(m.Statistics().Abandoned))
+	}}
+}
+
+type collector struct {
+	descs   []*prometheus.Desc
+	collect func(to chan<- prometheus.Metric)
+}
+
+// Describe implements prometheus.Collector.
+func (c collector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(to chan<- prometheus.Metric) { c.collect(to) }
+
+func gauge(desc *prometheus.Desc, is bool, labels ...string) prometheus.Metric {
+	value := 0.0
+	if is {
+		value = 1
+	}
+	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+}

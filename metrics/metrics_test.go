@@ -1,0 +1,83 @@
+package metrics_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/keepsake-cache/keepsake/httpsession"
+	"github.com/keepsake-cache/keepsake/internal/servertest"
+	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/metrics"
+	"github.com/keepsake-cache/keepsake/providers/memcached"
+)
+
+func TestHealthMetrics(t *testing.T) {
+	h := jcache.Health{Pending: []string{"copies are made"}}
+	h.Servers = []jcache.Server{{Name: "a:11211"}, {Name: "b:11211", Down: "nobody listens there"}}
+	want := `
+# HELP keepsake_ready Whether operations are carried out as configured, as /readyz says.
+# TYPE keepsake_ready gauge
+keepsake_ready 1
+# HELP keepsake_safe Whether the next process of the fleet may be restarted, as /healthz says.
+# TYPE keepsake_safe gauge
+keepsake_safe 0
+# HELP keepsake_server_up Whether a server of the provider can be used, as far as is known.
+# TYPE keepsake_server_up gauge
+keepsake_server_up{server="a:11211"} 1
+keepsake_server_up{server="b:11211"} 0
+`
+	if err := testutil.CollectAndCompare(metrics.Health(func() jcache.Health { return h }), strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAbandonedSessionsAreCounted: a session whose server is down is given up if the operator
+// says so, and counted.
+func TestAbandonedSessionsAreCounted(t *testing.T) {
+	server := servertest.Memcached(t)
+	caches, err := memcached.Open(t.Context(), memcached.Options{Servers: []string{server.Addr, servertest.Memcached(t).Addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = caches.Close(context.Background()) })
+	sessions, err := httpsession.New(t.Context(), caches, httpsession.Options{WhenLost: httpsession.NewSession, Cookie: httpsession.Cookie{AllowHTTP: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if err := httpsession.From(r).Set("name", "alice"); err != nil {
+			t.Error(err)
+		}
+	}))
+	visit := func(cookie string) (status int, set string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", cookie)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Code, w.Header().Get("Set-Cookie")
+	}
+	var cookies []string
+	for range 20 {
+		_, cookie := visit("")
+		cookies = append(cookies, cookie)
+	}
+	server.Kill()
+	anew := 0
+	for _, cookie := range cookies {
+		status, set := visit(cookie)
+		if status != http.StatusOK {
+			t.Errorf("a visitor gets %d", status)
+		}
+		if set != "" {
+			anew++
+		}
+	}
+	if got := testutil.ToFloat64(metrics.Sessions(sessions)); anew == 0 || int(got) != anew {
+		t.Errorf("%v sessions were abandoned, and %d visitors got new ones", got, anew)
+	}
+}
