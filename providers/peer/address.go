@@ -139,11 +139,11 @@ func (o Options) checkAddresses() (reached, []error) {
 		if host != "" && !isUnspecified(host) {
 			continue
 		}
-		private, err := on.privateAddress(host)
+		one, err := on.address(host)
 		if err != nil {
 			return reached{}, append(errs, err)
 		}
-		return reached{host: private}, errs
+		return reached{host: one}, errs
 	}
 	return reached{}, errs
 }
@@ -200,26 +200,37 @@ func (m *machine) has(addr string) bool {
 	return err == nil && (notIP != nil || ip.IsUnspecified() || ip.IsLoopback() || slices.Contains(m.all, ip.WithZone("").Unmap().String()))
 }
 
-// privateAddress returns the one private address at which others reach a process that listens
-// on all addresses: host is 0.0.0.0, [::] or empty.
-func (m *machine) privateAddress(host string) (string, error) {
-	var four, six []string
-	for _, text := range m.private {
-		if ip, err := netip.ParseAddr(text); err == nil && ip.Is4() {
-			four = append(four, text)
-		} else {
-			six = append(six, text)
-		}
+// address returns the one address at which others reach a process that listens on all addresses:
+// host is 0.0.0.0, [::] or empty. It is the private one, or the only one at all, of IP version 4 if
+// there is one.
+func (m *machine) address(host string) (string, error) {
+	ip, err := netip.ParseAddr(host)
+	six := err != nil || ip.Is6()
+	lists := [][]string{only(m.private, false), only(m.all, false)}
+	if six {
+		lists = append(lists, only(m.private, true), only(m.all, true))
 	}
-	candidates := four
-	if ip, err := netip.ParseAddr(host); len(four) == 0 && (err != nil || ip.Is6()) {
-		candidates = six
+	var candidates []string
+	for _, list := range lists {
+		if candidates = list; len(list) > 0 {
+			break
+		}
 	}
 	switch len(candidates) {
 	case 0:
-		return "", setting.Problemf("advertise", "is required: this process listens on all addresses, and the machine has no private one at which others could reach it, only %s", strings.Join(m.all, ", "))
+		return "", setting.Problemf("advertise", "is required: this process listens on all addresses, and the machine has none at which others could reach it, only %s", strings.Join(m.all, ", "))
 	case 1:
 		return candidates[0], nil
 	}
 	return "", setting.Problemf("advertise", "is required: this process listens on all addresses, and others could reach it at %s", strings.Join(candidates, ", "))
+}
+
+// only returns the addresses of IP version 6, or 4, that other machines can reach.
+func only(addresses []string, six bool) (list []string) {
+	for _, text := range addresses {
+		if ip, err := netip.ParseAddr(text); err == nil && ip.IsGlobalUnicast() && ip.Is6() == six {
+			list = append(list, text)
+		}
+	}
+	return list
 }

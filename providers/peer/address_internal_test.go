@@ -20,23 +20,28 @@ func TestAdvertisedAddressOfAllAddresses(t *testing.T) {
 		{"0.0.0.0:7801", "10.1.0.5", "", reached{host: "10.1.0.5"}, ""},
 		{":7801", "10.1.0.5 fd00::5", "", reached{host: "10.1.0.5"}, ""},
 		{"[::]:7801", "10.1.0.5 fd00::5", "", reached{host: "10.1.0.5"}, ""},
-		{"[::]:7801", "fd00::5", "", reached{host: "fd00::5"}, ""},
-		{"0.0.0.0:7801", "fd00::5", "", reached{}, "advertise: is required"},
+		{"0.0.0.0:7801", "fd00::5", "", reached{host: "198.51.100.7"}, ""}, // there is no other
+		{"0.0.0.0:7801", "-", "", reached{}, "has none at which others could reach it"},
+		{"[::]:7801", "- fd00::5", "", reached{host: "fd00::5"}, ""},
 		{"0.0.0.0:7801", "10.1.0.5 172.17.0.1", "", reached{}, "could reach it at 10.1.0.5, 172.17.0.1"},
-		{"0.0.0.0:7801", "", "", reached{}, "has no private one"},
+		{"0.0.0.0:7801", "", "", reached{host: "198.51.100.7"}, ""},
 		{"0.0.0.0:7801", "10.1.0.5 172.17.0.1", "10.1.0.5", reached{host: "10.1.0.5"}, ""},
 		{"0.0.0.0:7801", "10.1.0.5 172.17.0.1", "shop-1.example:7801", reached{addr: "shop-1.example:7801"}, ""},
 		{"10.1.0.5:7801", "10.1.0.5 172.17.0.1", "", reached{}, ""},
 		{"10.1.0.5:7801", "10.1.0.5", "fd00::5", reached{host: "fd00::5"}, ""},
 		{"10.1.0.5:7801", "10.1.0.5", "[fd00::5]:7801", reached{addr: "[fd00::5]:7801"}, ""},
-		{"10.1.0.6:7801", "10.1.0.5", "", reached{}, "listen: this machine has none of these addresses; it has 198.51.100.7, 10.1.0.5"},
+		{"10.1.0.6:7801", "10.1.0.5", "", reached{}, "listen: this machine has none of these addresses; it has 127.0.0.1, ::1, 198.51.100.7, 10.1.0.5"},
 		{"10.1.0.5:7801", "10.1.0.5", "10.1.0.5:0", reached{}, "advertise: "},
 		{"10.1.0.5:7801", "10.1.0.5", "[::]", reached{}, "advertise: "},
 		{"10.1.0.5:7801", "10.1.0.5", "10.1.0.5:7801-7803", reached{}, "advertise: "},
 	} {
+		public := []string{"127.0.0.1", "::1", "198.51.100.7"}
 		private := strings.Fields(test.private)
+		if len(private) > 0 && private[0] == "-" {
+			public, private = public[:2], private[1:]
+		}
 		o := Options{Listen: []string{test.listen}, Advertise: test.advertise, Security: Security{Secret: "a secret of the tests"},
-			machine: &machine{all: append([]string{"198.51.100.7"}, private...), private: private}}
+			machine: &machine{all: append(public, private...), private: private}}
 		o = o.withDefaults()
 		got, err := o.check(setting.Of(settings, &o))
 		switch {

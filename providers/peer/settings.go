@@ -103,7 +103,7 @@ func init() {
 			if err != nil || reached.host == "" || cfg.Values.String("advertise") != "" {
 				return nil, err
 			}
-			return []setting.Resolved{{Name: "advertise", Value: reached.host, From: "the one private address of this machine"}}, nil
+			return []setting.Resolved{{Name: "advertise", Value: reached.host, From: "the address at which other machines reach this one"}}, nil
 		},
 		Open: func(ctx context.Context, cfg driver.Config) (driver.Provider, error) {
 			opts, err := OptionsOf(cfg.Values)
