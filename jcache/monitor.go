@@ -1,9 +1,9 @@
 package jcache
 
 import (
-	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -14,8 +14,10 @@ import (
 type monitor struct {
 	log    *slog.Logger // with the provider's name
 	health func() Health
-	cancel context.CancelFunc
-	ended  chan struct{}
+
+	mu      sync.Mutex
+	timer   *time.Timer // of the next look
+	stopped bool
 
 	unready, unsafe trouble
 	servers         map[string]*trouble
@@ -39,33 +41,31 @@ func startMonitor(conn driver.Provider, name string, log *slog.Logger) *monitor 
 	if log == nil {
 		log = slog.Default()
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	w := &monitor{log: log.With("provider", name), health: r.Health, cancel: cancel, ended: make(chan struct{}), servers: make(map[string]*trouble)}
-	go func() {
-		defer close(w.ended)
-		w.run(ctx)
-	}()
+	w := &monitor{log: log.With("provider", name), health: r.Health, servers: make(map[string]*trouble)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(0, w.turn)
 	return w
 }
 
 // stop returns when nothing is logged any more.
 func (w *monitor) stop() {
-	if w != nil {
-		w.cancel()
-		<-w.ended
+	if w == nil {
+		return
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	w.timer.Stop()
 }
 
-func (w *monitor) run(ctx context.Context) {
-	tick := time.NewTicker(monitorEvery)
-	defer tick.Stop()
-	for {
+// turn looks once, and again later.
+func (w *monitor) turn() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.stopped {
 		w.look(time.Now())
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+		w.timer.Reset(monitorEvery)
 	}
 }
 
