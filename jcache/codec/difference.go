@@ -16,7 +16,7 @@ func difference(a, b reflect.Value) (part string, differs bool) {
 
 type comparison struct{ seen map[[2]unsafe.Pointer]bool }
 
-// of compares. Inside of what a type hides, nil and empty are the same.
+// of compares. Inside of what a type hides and writes itself, nil and empty are the same.
 func (c *comparison) of(a, b reflect.Value, inside bool, depth int) (string, bool) {
 	if a.IsValid() != b.IsValid() || a.IsValid() && a.Type() != b.Type() || depth > 4*maxDepth { // structs count here
 		return "", true
@@ -45,7 +45,7 @@ func (c *comparison) of(a, b reflect.Value, inside bool, depth int) (string, boo
 			if a.Type().Field(i).Tag.Get("keepsake") == "-" {
 				continue
 			}
-			if part, differs := c.of(a.Field(i), b.Field(i), inside || !a.Type().Field(i).IsExported(), depth+1); differs {
+			if part, differs := c.of(a.Field(i), b.Field(i), inside || !a.Type().Field(i).IsExported() && methodsOf(a.Type(), false) != nil, depth+1); differs {
 				return "." + a.Type().Field(i).Name + part, true
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/gob"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -36,23 +35,19 @@ func (f gobFormat) Append(dst []byte, source any) ([]byte, error) {
 	return appendChecked(f, "gob", dst, source, encodeGob)
 }
 
-var errGobPointers = errors.New("gob takes no nil, and no pointer to a pointer")
-
-// encodeGob gives gob no pointers that it panics on.
-func encodeGob(source any) ([]byte, error) {
-	v := reflect.ValueOf(source).Elem()
-	if shapeOf(v.Type()).doublePointer {
-		return nil, errGobPointers
-	}
-	if v.Kind() == reflect.Pointer {
-		if v.IsNil() {
-			return nil, errGobPointers
-		}
+// encodeGob makes errors of panics, for gob panics where it does not take a value, and calls
+// methods on nil that nobody else would.
+func encodeGob(source any) (data []byte, err error) {
+	if v := reflect.ValueOf(source).Elem(); v.Kind() == reflect.Pointer {
 		source = v.Interface()
 	}
-	var buf bytes.Buffer
-	err := gob.NewEncoder(&buf).Encode(source)
-	return buf.Bytes(), err
+	err = asError(func() error {
+		var buf bytes.Buffer
+		err := gob.NewEncoder(&buf).Encode(source)
+		data = buf.Bytes()
+		return err
+	})
+	return data, err
 }
 
 func (gobFormat) Decode(data []byte, target any) error {
@@ -89,7 +84,7 @@ func undecodable(form string, cause error) error {
 
 // deep returns an error for a value that contains itself, or has too many levels.
 func deep(v reflect.Value, depth int) error {
-	if shapeOf(v.Type()).flat {
+	if flat(v.Type()) {
 		return nil
 	}
 	if err := tooDeep(depth); err != nil {
@@ -126,46 +121,37 @@ func deep(v reflect.Value, depth int) error {
 	return nil
 }
 
-// A shape is what the formats of the standard library must know of a type.
-type shape struct {
-	// flat: its values cannot contain themselves, for neither does the type, and it has
-	// no interfaces.
-	flat bool
-	// doublePointer: it has a pointer to a pointer.
-	doublePointer bool
-}
+var flatTypes sync.Map // reflect.Type -> bool
 
-var shapes sync.Map // reflect.Type -> shape
-
-func shapeOf(t reflect.Type) shape {
-	if known, ok := shapes.Load(t); ok {
-		return known.(shape)
+// flat reports whether values of the type cannot contain themselves, for neither does the
+// type, and it has no interfaces.
+func flat(t reflect.Type) bool {
+	if known, ok := flatTypes.Load(t); ok {
+		return known.(bool)
 	}
-	s := shape{flat: true}
-	s.add(t, make(map[reflect.Type]bool))
-	shapes.Store(t, s)
-	return s
+	is := isFlat(t, make(map[reflect.Type]bool))
+	flatTypes.Store(t, is)
+	return is
 }
 
-// add marks the types that it is within with true.
-func (s *shape) add(t reflect.Type, seen map[reflect.Type]bool) {
+// isFlat marks the types that it is within with true.
+func isFlat(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if within, ok := seen[t]; ok {
-		s.flat = s.flat && !within
-		return
+		return !within
 	}
 	seen[t] = true
 	defer func() { seen[t] = false }()
 	switch t.Kind() {
 	case reflect.Interface:
-		s.flat = false
-	case reflect.Pointer:
-		s.doublePointer = s.doublePointer || t.Elem().Kind() == reflect.Pointer
-		s.add(t.Elem(), seen)
-	case reflect.Slice, reflect.Array, reflect.Map:
-		s.add(t.Elem(), seen)
+		return false
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return isFlat(t.Elem(), seen)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			s.add(t.Field(i).Type, seen)
+			if !isFlat(t.Field(i).Type, seen) {
+				return false
+			}
 		}
 	}
+	return true
 }
