@@ -32,8 +32,8 @@ func (m *planner) slice(p *plan, t reflect.Type) {
 		if h.major() != majorArray {
 			return nil, not(h, v)
 		}
-		if err := tooDeep(depth); err != nil {
-			return nil, err
+		if depth >= maxDepth {
+			return nil, errDamaged
 		}
 		n := int(h.n)
 		// An element has at least one byte; more room than that is made when it is used.
@@ -176,8 +176,8 @@ func (m *planner) mapping(p *plan, t reflect.Type) {
 		if h.major() != majorMap {
 			return nil, not(h, v)
 		}
-		if err := tooDeep(depth); err != nil {
-			return nil, err
+		if depth >= maxDepth {
+			return nil, errDamaged
 		}
 		v.Set(reflect.MakeMapWithSize(t, min(int(h.n), roomPerByte*len(rest)/size+1)))
 		var last []byte
@@ -250,8 +250,8 @@ func (m *planner) pointer(p *plan, t reflect.Type) {
 		if err != nil || h.null() {
 			return rest, err
 		}
-		if err := tooDeep(depth); err != nil {
-			return nil, err
+		if depth >= maxDepth {
+			return nil, errDamaged
 		}
 		if boxed {
 			if h.first != majorArray|1 {
