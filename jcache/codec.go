@@ -7,15 +7,17 @@ import "github.com/keepsake-cache/keepsake/jcache/codec"
 type Codec[V any] = codec.Codec[V]
 
 // Tagged is the default codec: values of Go's basic types in a compact binary
-// form, all others in deterministic CBOR (RFC 8949, section 4.2). Types need no
-// registration. See codec.Append for what it can hold.
+// form, all others in deterministic CBOR (RFC 8949). Types need no registration, but for
+// those within interfaces. See codec.Append for what it can hold.
 func Tagged[V any]() Codec[V] { return codec.Tagged[V]() }
 
-// JSON encodes values as encoding/json does, for readers in other languages.
+// JSON encodes values as encoding/json does, for readers in other languages. What would
+// come back changed is refused.
 func JSON[V any]() Codec[V] { return codec.JSON[V]() }
 
 // Gob encodes values as encoding/gob does: slow, but it keeps the types behind
-// interface values that were registered with gob.Register.
+// interface values that were registered with gob.Register. What would come back changed is
+// refused.
 func Gob[V any]() Codec[V] { return codec.Gob[V]() }
 
 // AppendValue appends the value to dst as Tagged encodes it. See codec.Append.

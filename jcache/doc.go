@@ -39,9 +39,11 @@
 // # Keys and values
 //
 // Keys are stored readably if they are strings or whole numbers; the empty string is a key
-// like any other. Values are encoded
-// by a [Codec]; see [AppendValue] for what the default one can hold. Changing a
-// value that a cache returned does not change the cache.
+// like any other. A type whose keys could not be told apart is refused when the cache is
+// created; see [codec.NewKeys]. Values are encoded by a [Codec]. What it accepts comes back
+// equal, and the rest is [ErrInvalid] and changes nothing; see [codec.Append] for what the
+// default one can hold, and for what a struct needs that programs of several versions
+// store. Changing a value that a cache returned does not change the cache.
 //
 // # Errors
 //
