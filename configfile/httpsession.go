@@ -162,8 +162,12 @@ func sessionValues(id string, o httpsession.Options) map[string]any {
 }
 
 func positiveOrMinusOne(v any) error {
-	if d := v.(time.Duration); d <= 0 && d != forever {
+	const longest = 100 * 365 * 24 * time.Hour // that sessions take
+	switch d := v.(time.Duration); {
+	case d <= 0 && d != forever:
 		return errors.New("must be positive, or -1 for no end")
+	case d > longest:
+		return errors.New("must be at most 100 years, or -1 for no end")
 	}
 	return nil
 }

@@ -102,10 +102,15 @@ func (s *Session) fits(c change) error {
 		return err
 	}
 	r := &s.from.Value
-	if s.manager.store.fits(size+len(r.attributes)) == nil {
+	if size += len(r.attributes); s.manager.store.fits(size) == nil {
 		return nil
 	}
-	return s.manager.store.fits(len(r.apply(s.wishes.changes.with(c), r.now())))
+	return s.manager.store.fits(size - s.wishes.changes.freedWith(c, func(name string) int {
+		if value, ok := s.index.attribute(r, name); ok {
+			return attributeSize(len(name), len(value))
+		}
+		return 0
+	}))
 }
 
 // Update changes an attribute atomically: fn gets its value, or ok == false if there

@@ -14,9 +14,11 @@ type change struct {
 // changes are those of a request that are not stored yet, of which there is at most one for
 // each name.
 type changes struct {
-	list  []change
-	index map[string]int // where they are in list, once there are many
-	bytes int            // of those that set something, as they will be stored
+	list    []change
+	index   map[string]int // where they are in list, once there are many
+	bytes   int32          // of those that set something, as they will be stored
+	counted int32          // how many of list are in freed
+	freed   int32          // bytes of the attributes that they replace
 }
 
 // fewChanges are found faster without an index.
@@ -54,7 +56,7 @@ func (c *changes) find(name string) (value []byte, ok bool) {
 
 // put adds a change, in the place of an earlier one of the same attribute.
 func (c *changes) put(new change) {
-	c.bytes = c.sizeWith(new)
+	c.bytes = int32(c.sizeWith(new))
 	if i := c.at(new.name); i >= 0 {
 		c.list[i] = new
 		return
@@ -65,13 +67,25 @@ func (c *changes) put(new change) {
 	}
 }
 
-// sizeWith is what bytes will be with one change more.
+// sizeWith is how many bytes those that set something will be with one more.
 func (c *changes) sizeWith(new change) int {
-	size := c.bytes + new.size()
+	size := int(c.bytes) + new.size()
 	if i := c.at(new.name); i >= 0 {
 		size -= c.list[i].size()
 	}
 	return size
+}
+
+// freedWith is how many bytes of stored attributes the changes take away with one more. What
+// a removal leaves is not counted.
+func (c *changes) freedWith(new change, stored func(name string) int) int {
+	for ; int(c.counted) < len(c.list); c.counted++ {
+		c.freed += int32(stored(c.list[c.counted].name))
+	}
+	if c.at(new.name) >= 0 {
+		return int(c.freed)
+	}
+	return int(c.freed) + stored(new.name)
 }
 
 // size is the room that a change takes in a record.
@@ -87,7 +101,7 @@ func (c *changes) sorted() []change {
 	byName := func(a, b change) int { return strings.Compare(a.name, b.name) }
 	if !slices.IsSortedFunc(c.list, byName) {
 		slices.SortFunc(c.list, byName)
-		c.index = nil
+		c.index, c.counted, c.freed = nil, 0, 0
 	}
 	return c.list
 }

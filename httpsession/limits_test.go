@@ -83,9 +83,31 @@ func TestTooLarge(t *testing.T) {
 		is(ctx, s, "a", 9500)
 		is(ctx, s, "c", 9000)
 	})
+	// Setting many again and again, where there is hardly room, takes no longer for each.
+	many := func(ctx context.Context, s *httpsession.Session) {
+		if err := s.Delete("a"); err != nil {
+			t.Error(err)
+		}
+		ok("c", s.Set("c", ""))
+		for i := range 300 {
+			ok("many", s.Set(fmt.Sprint("many", i), "xxxxxxxxxxxxxxxxxxxx"))
+		}
+	}
+	request(many)
+	request(func(ctx context.Context, s *httpsession.Session) {
+		is(ctx, s, "many7", 20)
+		many(ctx, s)
+	})
+	request(func(_ context.Context, s *httpsession.Session) {
+		for i := range 300 {
+			ok("out of the way", s.Delete(fmt.Sprint("many", i)))
+		}
+		ok("c", s.Set("c", strings.Repeat("x", 9000)))
+		ok("b", s.Set("b", strings.Repeat("x", 500)))
+	})
 	// What Set could not know is said by the answer.
 	if w := b.get(m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		ok("not looked up", httpsession.From(r).Set("d", strings.Repeat("x", 9000)))
+		ok("not looked up", httpsession.From(r).Set("d", strings.Repeat("x", 12_000)))
 	})), "/"); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("status %d", w.Code)
 	}

@@ -97,7 +97,7 @@ func (o Options) WithDefaults() (Options, error) {
 	var errs []error
 	var err error
 	if o.MaxInactive, err = idleTime(o.MaxInactive); err != nil {
-		errs = append(errs, fmt.Errorf("MaxInactive: %w", err))
+		errs = append(errs, err)
 	}
 	if o.Lifetime == Forever {
 		o.Lifetime = 0

@@ -2,9 +2,12 @@ package memcached
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/keepsake-cache/keepsake/jcache"
 )
 
 func FuzzEnvelope(f *testing.F) {
@@ -23,4 +26,13 @@ func FuzzEnvelope(f *testing.F) {
 			t.Errorf("%q opens to %q and then to %q, %v", b, e, again, err)
 		}
 	})
+}
+
+// Who can do without a damaged record must see that it is one.
+func TestForeignItemsAreUndecodable(t *testing.T) {
+	for _, item := range [][]byte{nil, {}, []byte("hello"), seal(7, "a key", nil)[:plainBytes+2]} {
+		if _, err := open(item); !errors.Is(err, jcache.ErrUndecodable) {
+			t.Errorf("%q: %v, want ErrUndecodable", item, err)
+		}
+	}
 }
