@@ -13,10 +13,20 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
+// The rules for all calls.
+var (
+	ruleImmutable = rule{"Records are immutable in both directions.", "driver, package documentation"}
+	ruleContext   = rule{"The context is honoured: a call returns soon after it ends, and the error matches the context's.", "driver contract 6"}
+	ruleOutcome   = rule{"An error that does not match ErrIndeterminate means that nothing was changed and nothing will be.", "driver contract 5"}
+	ruleSecrets   = rule{"Errors name neither keys nor values nor credentials.", "driver contract 7"}
+	ruleItem      = rule{"An item is a record that is stored under the key, and the version that it has.", "driver.Item"}
+	ruleInfo      = rule{"Info describes the cache. It never changes.", "driver.Cache.Info"}
+)
+
 // An auditor looks at every call that a case makes of the driver, and reports what
 // holds for all calls alike, so that no case needs to look for it.
 type auditor struct {
-	t T
+	t *recorder
 
 	mu    sync.Mutex
 	names map[string]bool
@@ -28,7 +38,7 @@ type keptRecord struct{ record, copy []byte }
 // keepAtMost bounds the records that are watched in one case.
 const keepAtMost = 1000
 
-func newAuditor(t T) *auditor { return &auditor{t: t, names: make(map[string]bool)} }
+func newAuditor(t *recorder) *auditor { return &auditor{t: t, names: make(map[string]bool)} }
 
 // opened returns the names of the caches that were opened.
 func (a *auditor) opened() map[string]bool {
@@ -55,7 +65,7 @@ func (a *auditor) unchanged() {
 	defer a.mu.Unlock()
 	for _, k := range a.kept {
 		if !bytes.Equal(k.record, k.copy) {
-			a.t.Errorf("a record has changed after it was passed: records are immutable in both directions")
+			a.t.breaks(&ruleImmutable, "a record has changed after it was passed")
 			return
 		}
 	}
@@ -76,7 +86,7 @@ func (a *auditor) call(ctx context.Context, what, key string) (returned func(err
 	return func(err error) {
 		deadline, ok := ctx.Deadline()
 		if ok && time.Since(deadline) > lateAfter {
-			a.t.Errorf("%s returned %v after its context's deadline", what, time.Since(deadline))
+			a.t.breaks(&ruleContext, "%s returned %v after its context's deadline", what, time.Since(deadline))
 		}
 		if err == nil {
 			return
@@ -84,10 +94,10 @@ func (a *auditor) call(ctx context.Context, what, key string) (returned func(err
 		ended = ended || ok && time.Since(deadline) > surelyAfter
 		a.text(what, key, err)
 		if errors.Is(err, driver.ErrIndeterminate) && errors.Is(err, driver.ErrUnavailable) {
-			a.t.Errorf("%s: the error matches both ErrIndeterminate and ErrUnavailable, so it is unknown and known whether something was changed: %v", what, err)
+			a.t.breaks(&ruleOutcome, "%s: the error matches both ErrIndeterminate and ErrUnavailable, so it is unknown and known whether something was changed: %v", what, err)
 		}
 		if errors.Is(err, driver.ErrIndeterminate) && ended && !errors.Is(err, ctx.Err()) {
-			a.t.Errorf("%s: the context has ended, but the error does not match %v: %v", what, ctx.Err(), err)
+			a.t.breaks(&ruleContext, "%s: the context has ended, but the error does not match %v: %v", what, ctx.Err(), err)
 		}
 	}
 }
@@ -96,7 +106,7 @@ func (a *auditor) call(ctx context.Context, what, key string) (returned func(err
 func (a *auditor) text(what, key string, err error) {
 	text := err.Error()
 	if strings.Contains(text, keyMark) || strings.Contains(text, valueMark) || len(key) > 3 && strings.Contains(text, key) {
-		a.t.Errorf("%s: the error's text contains a key or a value", what)
+		a.t.breaks(&ruleSecrets, "%s: the error's text contains a key or a value", what)
 	}
 }
 
@@ -106,13 +116,13 @@ func (a *auditor) item(what string, item driver.Item, f driver.Features, key str
 	a.record(item.Token.B)
 	switch {
 	case len(item.Record) == 0:
-		a.t.Errorf("%s returned an item without a record", what)
+		a.t.breaks(&ruleItem, "%s returned an item without a record", what)
 	case item.Token.IsZero():
-		a.t.Errorf("%s returned an item with the zero Token, which stands for no record", what)
+		a.t.breaks(&ruleItem, "%s returned an item with the zero Token, which stands for no record", what)
 	case key != "" && item.Key != "" && item.Key != key:
-		a.t.Errorf("%s returned the item of another key", what)
+		a.t.breaks(&ruleBelongs, "%s returned the item of another key", what)
 	case f.Toucher == nil && !item.Deadline.IsZero():
-		a.t.Errorf("%s set Item.Deadline, which only drivers with Toucher do", what)
+		a.t.breaks(&ruleItem, "%s set Item.Deadline, which only drivers with Toucher do", what)
 	}
 }
 
@@ -161,7 +171,7 @@ func (c *auditedCache) Features() driver.Features {
 func (c *auditedCache) Info() driver.Info {
 	info := c.Cache.Info()
 	if info != c.info {
-		c.audit.t.Errorf("Info has changed from %+v to %+v", c.info, info)
+		c.audit.t.breaks(&ruleInfo, "Info has changed from %+v to %+v", c.info, info)
 	}
 	return info
 }
@@ -197,7 +207,7 @@ func (c *auditedCache) Swap(ctx context.Context, key string, old driver.Token, r
 	swapped, current, err := c.Cache.Swap(ctx, key, old, record, deadline)
 	returned(err)
 	if swapped && (err != nil || current != nil) {
-		c.audit.t.Errorf("Swap returned swapped with an error or a current item")
+		c.audit.t.breaks(&ruleItem, "Swap returned swapped with an error or a current item")
 	}
 	if current != nil {
 		c.audit.item("Swap", *current, c.f, key)
@@ -261,7 +271,7 @@ func (c *auditedCache) Scan(ctx context.Context) iter.Seq2[driver.Item, error] {
 			if err != nil {
 				c.audit.text("Scan", "", err)
 			} else if c.audit.item("Scan", item, c.f, ""); item.Key == "" {
-				c.audit.t.Errorf("Scan yielded an item without its Key")
+				c.audit.t.breaks(&ruleItem, "Scan yielded an item without its Key")
 			}
 			if !yield(item, err) {
 				return

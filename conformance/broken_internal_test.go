@@ -2,10 +2,14 @@ package conformance
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/memory"
@@ -15,7 +19,8 @@ import (
 // remote one: each client has a breaker of its own over the same records.
 type breaker struct {
 	driver.Provider
-	ruin func(b *broken)
+	names *sync.Map // of all caches
+	ruin  func(b *broken)
 }
 
 func (p breaker) Close(context.Context) error { return nil } // the records are shared
@@ -25,7 +30,9 @@ func (p breaker) OpenCache(ctx context.Context, name string, opts driver.CacheOp
 	if err != nil {
 		return nil, err
 	}
+	p.names.Store(name, true)
 	b := &broken{
+		names: p.names,
 		Cache: c, f: driver.FeaturesOf(c), provider: p.Provider, name: name,
 		get: c.Get, put: c.Put, delete: c.Delete, swap: c.Swap,
 	}
@@ -44,12 +51,19 @@ type broken struct {
 	f        driver.Features
 	provider driver.Provider
 	name     string
+	names    *sync.Map
 
 	info   func() driver.Info
 	get    func(ctx context.Context, key string) (driver.Item, bool, error)
 	put    func(ctx context.Context, key string, record []byte, deadline time.Time) error
 	delete func(ctx context.Context, key string) error
 	swap   func(ctx context.Context, key string, old driver.Token, record []byte, deadline time.Time) (bool, *driver.Item, error)
+}
+
+// all returns the names of all caches.
+func (b *broken) all() (names []string) {
+	b.names.Range(func(name, _ any) bool { names = append(names, name.(string)); return true })
+	return names
 }
 
 func (b *broken) Features() driver.Features { return b.f }
@@ -76,7 +90,8 @@ func reject(ruin func(*broken), chosen func(name string) bool) (Report, error) {
 		return Report{}, err
 	}
 	defer records.Close(context.Background()) //nolint:errcheck // it has no errors
-	h := Harness{Name: "broken", Connect: func(T) driver.Provider { return breaker{records, ruin} }}
+	var names sync.Map
+	h := Harness{Name: "broken", Connect: func(T) driver.Provider { return breaker{records, &names, ruin} }}
 	return check(context.Background(), h, func(c testCase) bool { return c.group == "driver" && chosen(c.name) }), nil
 }
 
@@ -120,7 +135,7 @@ func TestFailureShowsTheRule(t *testing.T) {
 	}
 	defer records.Close(context.Background()) //nolint:errcheck // it has no errors
 	h := Harness{Name: "broken", Seed: 42, Connect: func(T) driver.Provider {
-		return breaker{records, func(b *broken) { b.f.Locker = nil }}
+		return breaker{records, new(sync.Map), func(b *broken) { b.f.Locker = nil }}
 	}}
 	report := check(t.Context(), h, func(c testCase) bool {
 		return c.name == "features are as declared" || strings.HasPrefix(c.name, "lock/")
@@ -128,13 +143,88 @@ func TestFailureShowsTheRule(t *testing.T) {
 	if report.Passed != 0 || report.Failed != 1 || report.Unsupported != len(lockCases) || report.Seed != 42 {
 		t.Fatalf("got %+v", report)
 	}
+	if begin := "FAIL driver/features are as declared: What a provider cannot do is known: "; !strings.HasPrefix(report.String(), begin) {
+		t.Errorf("the report does not begin with %q:\n%v", begin, report)
+	}
 	for _, want := range []string{
-		"FAIL driver/features are as declared\n", "\n    rule: What a provider cannot do is known", "(package conformance)\n",
-		`: the caches lack "lock"; if that is meant, name it in Lacks`, "\nKEEPSAKE_SEED=42 repeats", "\nconformance: 0 passed, 1 failed, 5 unsupported\n",
+		"(package conformance)\n", `: the caches lack "lock"; if that is meant, name it in Lacks`,
+		"\nnot run: ", "\nseed 42; KEEPSAKE_SEED=42 repeats", "\nconformance: 0 passed, 1 failed, 5 unsupported\n",
 	} {
 		if !strings.Contains(report.String(), want) {
 			t.Errorf("the report does not contain %q:\n%v", want, report)
 		}
+	}
+}
+
+// A driver that hurts other cases than the one whose rule it breaks is reported by that
+// rule, and what follows from it is counted.
+func TestReportBeginsWithWhatFailsAlone(t *testing.T) {
+	t.Parallel()
+	report, err := reject(func(b *broken) {
+		b.f.Clearer = clearFunc(func(ctx context.Context) error {
+			for _, name := range b.all() {
+				c, err := b.provider.OpenCache(ctx, name, driver.CacheOptions{})
+				if err == nil {
+					err = driver.FeaturesOf(c).Clearer.Clear(ctx)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}, func(name string) bool {
+		return strings.HasPrefix(name, "clear/") || strings.HasPrefix(name, "scan/") || name == "every write is seen by every client"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := report.String()
+	if !strings.HasPrefix(text, "FAIL driver/clear/only this cache: Clear removes only the records of this cache.") {
+		t.Errorf("it begins with something else:\n%s", text)
+	}
+	if more := fmt.Sprintf("\n%d more cases failed, ", report.Failed-1); report.Failed < 2 || !strings.Contains(text, more) {
+		t.Errorf("it does not count what follows: %q\n%s", more, text)
+	}
+}
+
+// What a driver does to bytes is shown, and the bytes are not.
+func TestReportHasNoRawBytes(t *testing.T) {
+	t.Parallel()
+	report, err := reject(func(b *broken) {
+		b.get = func(ctx context.Context, key string) (driver.Item, bool, error) {
+			item, found, err := b.Cache.Get(ctx, key)
+			item.Record = []byte("12345678\x00\x1b[2Jkey\xff\u202e" + strings.Repeat("\a", 5000))
+			return item, found, err
+		}
+		b.delete = func(context.Context, string) error { return errors.New("\x1b]0;\xfe\a") }
+	}, func(name string) bool {
+		return strings.HasPrefix(name, "put/") || strings.HasPrefix(name, "get/") || strings.HasPrefix(name, "race/")
+	})
+	if err != nil || report.Failed == 0 {
+		t.Fatal(err, report)
+	}
+	for line := range strings.Lines(report.String()) {
+		if len(line) > 8000 {
+			t.Errorf("a line of %d bytes", len(line))
+		}
+		for _, r := range strings.TrimSuffix(line, "\n") {
+			if r == utf8.RuneError || !unicode.IsPrint(r) && r != '\t' {
+				t.Fatalf("the report has %U in %q", r, line)
+			}
+		}
+	}
+}
+
+// The seed is always printed, and emptying a case's cache is no rule.
+func TestReportOfPassedCases(t *testing.T) {
+	t.Parallel()
+	report, err := reject(func(b *broken) {
+		clearer := b.f.Clearer
+		b.f.Clearer = clearFunc(func(ctx context.Context) error { return errors.Join(clearer.Clear(ctx), errors.New("it was cleared")) })
+	}, func(name string) bool { return strings.HasPrefix(name, "put/") || strings.HasPrefix(name, "swap/") })
+	if err != nil || report.Failed > 0 || report.Passed == 0 || !strings.Contains(report.String(), repeats(report.Seed)) {
+		t.Errorf("error %v\n%v", err, report)
 	}
 }
 

@@ -2,9 +2,11 @@ package conformance
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
@@ -12,7 +14,7 @@ import (
 // driverCases returns the cases on the bare driver.
 func driverCases() []testCase {
 	return slices.Concat(openCases, readCases, swapCases, tokenCases, batchCases, exchangeCases, touchCases, driverInvokeCases,
-		scanCases, clearCases, watchCases, lockCases, expiryCases, contextCases, raceCases)
+		scanCases, clearCases, watchCases, lockCases, expiryCases, contextCases, closeCases, raceCases)
 }
 
 var openCases = []testCase{
@@ -91,6 +93,15 @@ var openCases = []testCase{
 			}
 			caches[0].delete(key)
 			e.equal("another cache after a Delete", caches[1].get(key), names[1])
+			// However a name and a key are put together, what comes out is only theirs.
+			for i, between := range []string{"", ".", "-", "_"} {
+				k := fmt.Sprint(key, i)
+				a, b := e.openAs(0, e.name), e.openAs(1, e.name+between+"x")
+				a.put("x"+between+k, "one")
+				b.put(k, "two")
+				e.equal("a key that begins as another cache's name ends", a.get("x"+between+k), "one")
+				e.equal("the other cache's key", b.get(k), "two")
+			}
 		},
 	},
 	{
@@ -109,6 +120,47 @@ var openCases = []testCase{
 			e.ok(c.Close())
 			e.ok(third.Close(e.ctx))
 			e.equal("read by another client after the writer closed its connection", a.get(key), "one")
+		},
+	},
+}
+
+// closeCases are about what a connection leaves.
+var closeCases = []testCase{
+	{
+		name: "close ends every goroutine", rule: ruleCloses.text, source: ruleCloses.source,
+		run: func(e *env) {
+			use := func() {
+				p := e.suite.harness.Connect(e)
+				c := e.openOn(auditedProvider{p, e.audit}, e.name)
+				for i := range 20 {
+					c.put(fmt.Sprint(keyMark, i), "one")
+				}
+				c.get(key)
+				if c.f.Watcher != nil {
+					c.watch().stop()
+				}
+				if c.f.Scanner != nil {
+					for range c.f.Scanner.Scan(e.ctx) {
+						break
+					}
+				}
+				ctx, cancel := context.WithTimeout(e.ctx, 10*time.Second)
+				defer cancel()
+				e.ok(c.Close())
+				e.ok(p.Close(ctx))
+			}
+			use() // what a library starts once and for all is nobody's leak
+			started := labelled(use)
+			var left []string
+			for end := time.Now().Add(2 * time.Second); ; e.wait(time.Now().Add(10 * time.Millisecond)) {
+				if left = started(); len(left) == 0 {
+					return
+				}
+				if time.Now().After(end) {
+					break
+				}
+			}
+			e.Errorf("%d goroutines are left, among them one in %s", len(left), left[0])
 		},
 	},
 }
@@ -181,7 +233,7 @@ var readCases = []testCase{
 			long := strings.Repeat("k", longest-1)
 			keys := []string{
 				"k", "K", " ", "k ", " k", "k k", "k\x00", "\x00", "k\n", "k\r\n", "\x7f", "k:1", "k#1", "k/1", "k%201", "ключ", "é", "e\u0301", "鍵", "🔑",
-				"\xff\xfe", strings.Repeat("k", 200), strings.Repeat("k", 249), strings.Repeat("k", 250), strings.Repeat("k", 251), long + "1", long + "2",
+				"\xff\xfe", "\xfe\xff", "\xff", "?", "\ufffd", strings.Repeat("k", 200), strings.Repeat("k", 249), strings.Repeat("k", 250), strings.Repeat("k", 251), long + "1", long + "2",
 			}
 			keys = slices.DeleteFunc(keys, func(k string) bool { return len(k) > longest })
 			for _, k := range keys {

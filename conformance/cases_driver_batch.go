@@ -28,11 +28,19 @@ func entries(texts map[string]string) []driver.Entry {
 
 // fill puts many records.
 func (c client) fill(texts map[string]string) {
+	c.each(texts, func(key string) { c.put(key, texts[key]) })
+}
+
+// drain removes many records.
+func (c client) drain(texts map[string]string) { c.each(texts, c.delete) }
+
+// each does something to many keys, a few of them at a time.
+func (c client) each(texts map[string]string, do func(key string)) {
 	keys := slices.Collect(maps.Keys(texts))
 	const at = 8
 	c.e.parallel(at, func(i int) {
 		for ; i < len(keys); i += at {
-			c.put(keys[i], texts[keys[i]])
+			do(keys[i])
 		}
 	})
 }

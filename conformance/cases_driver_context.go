@@ -24,7 +24,7 @@ var contextCases = []testCase{
 			try := func(i int, write func(ctx context.Context, key string) error, there bool) {
 				k := keyMark + string(rune('a'+i%26)) + string(rune('a'+i/26))
 				if !there {
-					a.put(k, "one")
+					b.put(k, "one")
 				}
 				ctx, cancel := context.WithTimeout(e.ctx, time.Duration(i/3)*100*time.Microsecond)
 				defer cancel()
@@ -47,7 +47,7 @@ var contextCases = []testCase{
 				for _, at := range attempts {
 					there := b.get(at.key) != absent
 					if at.err == nil && there != at.there {
-						e.Errorf("a write returned without an error and did not take effect")
+						e.breaks(&ruleSwallowed, "a write returned without an error and did not take effect")
 					}
 					if at.err != nil && !errors.Is(at.err, driver.ErrIndeterminate) && there == at.there {
 						e.Errorf("a write took effect although its error is not ErrIndeterminate: %v", at.err)
@@ -86,8 +86,13 @@ var contextCases = []testCase{
 				}
 				<-ctx.Done()
 			}
-			c.put(key, "four")
-			e.equal("after calls whose context ended", c.get(key), "four")
+			if err := c.Put(e.ctx, key, record("four"), never); err != nil {
+				e.breaks(&ruleRecovers, "after calls whose context ended: %v", err)
+				return
+			}
+			if got := c.get(key); got != "four" {
+				e.breaks(&ruleBelongs, "after calls whose context ended: got %s, want four", got)
+			}
 		},
 	},
 }

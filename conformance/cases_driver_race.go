@@ -53,7 +53,10 @@ var raceCases = []testCase{
 				c := [2]client{a, b}[i%2]
 				for range each {
 					turns[i%2].Lock()
-					for done := false; !done; {
+					for tries, done := 0, false; !done; tries++ {
+						if tries == 1000 {
+							e.Fatalf("a swap with the token that was just read is refused again and again")
+						}
 						item := c.item(key)
 						n, err := strconv.Atoi(text(item))
 						e.ok(err)

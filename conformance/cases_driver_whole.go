@@ -68,6 +68,43 @@ var scanCases = []testCase{
 		},
 	},
 	{
+		name: "scan/while the cache grows and shrinks", rule: ruleScan, source: "driver.Scanner", needs: needing(driver.FeatureScan),
+		run: func(e *env) {
+			a, b := e.pair()
+			staying, passing := manyKeys(30), make(map[string]string)
+			for i := range 300 {
+				passing[fmt.Sprint(keyMark, "passing", i)] = "passing"
+			}
+			a.fill(staying)
+			for range 6 { // a record that is met twice is a matter of luck
+				seen := make(map[string]int)
+				a.fill(passing)
+				full, since := true, 0 // whether there are many, and for how many steps of the loop
+				for item, err := range b.f.Scanner.Scan(e.ctx) {
+					e.ok(err)
+					if staying[item.Key] != "" {
+						seen[item.Key]++
+					}
+					switch since++; {
+					case full && since >= 15:
+						a.drain(passing)
+						full, since = false, 0
+						e.wait(in(50 * time.Millisecond)) // a table may shrink a moment later
+					case !full && since >= 3:
+						a.fill(passing)
+						full, since = true, 0
+					}
+				}
+				e.equal("records that stayed and were yielded", len(seen), len(staying))
+				for _, times := range seen {
+					if times != 1 {
+						e.Fatalf("a record that stayed was yielded %d times", times)
+					}
+				}
+			}
+		},
+	},
+	{
 		name: "scan/the loop body may call the cache", rule: "The loop body may call the cache.", source: "driver.Scanner", needs: needing(driver.FeatureScan),
 		run: func(e *env) {
 			c := e.open()
@@ -191,6 +228,7 @@ var clearCases = []testCase{
 		name: "size/counts", rule: "Size returns the number of stored records.", source: "driver.Sizer", needs: needing(driver.FeatureSize),
 		run: func(e *env) {
 			a, b := e.pair()
+			e.openAs(1, e.name+"x").put(key, "another cache's")
 			e.equal("of an empty cache", a.size(), 0)
 			a.fill(manyKeys(100))
 			e.equal("after 100 puts", b.size(), 100)

@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -22,8 +23,10 @@ func (e *env) open() client { return e.openAs(0, e.name) }
 // pair opens the case's cache for both clients.
 func (e *env) pair() (a, b client) { return e.openAs(0, e.name), e.openAs(1, e.name) }
 
-func (e *env) openAs(who int, name string) client {
-	c, err := e.conns[who].OpenCache(e.ctx, name, driver.CacheOptions{})
+func (e *env) openAs(who int, name string) client { return e.openOn(e.conns[who], name) }
+
+func (e *env) openOn(p driver.Provider, name string) client {
+	c, err := p.OpenCache(e.ctx, name, driver.CacheOptions{})
 	e.ok(err)
 	e.Cleanup(func() {
 		if err := c.Close(); err != nil {
@@ -87,7 +90,8 @@ func (c client) short(key string, ttl time.Duration) driver.Item {
 			return item
 		}
 	}
-	c.e.Fatalf("a record is gone long before its deadline, or this machine is too slow for %v", ttl)
+	c.e.breaks(&rule{ruleNotEarly, "driver contract 4"}, "a record is gone long before its deadline, or this machine is too slow for %v", ttl)
+	runtime.Goexit()
 	return driver.Item{}
 }
 

@@ -55,7 +55,7 @@ func newEnv(s *suite, t *recorder, c testCase) *env {
 }
 
 // destroy empties the caches that the case opened, all at once: a Clear may take a
-// second.
+// second. It is no rule that this works; those about Clear and Scan have cases.
 func (e *env) destroy() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), 10*time.Second)
 	defer cancel()
@@ -68,7 +68,7 @@ func (e *env) destroy() {
 					err = errors.Join(empty(ctx, c), c.Close())
 				}
 				if err != nil {
-					e.Errorf("empty the case's cache: %v", err)
+					e.Logf("the case's cache was not emptied: %v", err)
 				}
 			})
 		})

@@ -60,7 +60,7 @@ func (s *suite) run(c testCase, release func()) result {
 	}
 	switch {
 	case t.broken():
-		return result{failed, Failure{Case: c.fullName(), Rule: c.rule, Source: c.source, Log: t.text()}}
+		return result{failed, t.failure(rule{c.rule, c.source})}
 	case !met:
 		return result{outcome: unsupported}
 	}
@@ -75,8 +75,12 @@ type recorder struct {
 	mu       sync.Mutex
 	lines    []string
 	errors   int
+	rule     *rule // the first one that was broken, if it is not the case's own
 	cleanups []func()
 }
+
+// A rule is a sentence of the contract, and where the contract says so.
+type rule struct{ text, source string }
 
 // maxErrors bounds the errors that one case shows.
 const maxErrors = 8
@@ -96,15 +100,31 @@ func (r *recorder) Cleanup(f func()) {
 func (r *recorder) Logf(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lines = append(r.lines, where()+fmt.Sprintf(format, args...))
+	r.lines = append(r.lines, where()+printable(fmt.Sprintf(format, args...)))
 }
 
-func (r *recorder) Errorf(format string, args ...any) {
+func (r *recorder) Errorf(format string, args ...any) { r.breaks(nil, format, args...) }
+
+// breaks records that a rule was broken, whatever the case is about; nil is the case's own.
+func (r *recorder) breaks(broken *rule, format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.errors++; r.errors <= maxErrors {
-		r.lines = append(r.lines, where()+fmt.Sprintf(format, args...))
+	if r.errors++; r.errors == 1 {
+		r.rule = broken
 	}
+	if r.errors <= maxErrors {
+		r.lines = append(r.lines, where()+printable(fmt.Sprintf(format, args...)))
+	}
+}
+
+// failure is what the case has to report; own is its rule.
+func (r *recorder) failure(own rule) Failure {
+	r.mu.Lock()
+	if r.rule != nil {
+		own = *r.rule
+	}
+	r.mu.Unlock()
+	return Failure{Case: r.name, Rule: own.text, Source: own.source, Log: r.text()}
 }
 
 // Fatalf ends the goroutine that calls it.

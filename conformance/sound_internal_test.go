@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func checkSound(t *testing.T, change func(*broken), lacks []driver.Feature) Repo
 	defer records.Close(context.Background()) //nolint:errcheck // it has no errors
 	report := Check(t.Context(), Harness{
 		Name: "sound", Lacks: lacks,
-		Connect: func(T) driver.Provider { return breaker{records, change} },
+		Connect: func(T) driver.Provider { return breaker{records, new(sync.Map), change} },
 	})
 	if report.Failed > 0 {
 		t.Errorf("rejected:\n%v", report)

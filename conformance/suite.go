@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -30,6 +31,12 @@ type Harness struct {
 	// Connect opens a new connection to one and the same backend. The suite
 	// closes it.
 	Connect func(t T) driver.Provider
+	// Server and ConnectTo let the suite break the network: Server is the address,
+	// host:port, of a server that has all records, and ConnectTo opens a connection to
+	// it that goes through addr and nowhere else. The suite puts a proxy there. Without
+	// them the cases "network/…" are not run.
+	Server    string
+	ConnectTo func(t T, addr string) driver.Provider
 	// Lacks names every optional interface that the provider's caches do not
 	// have.
 	Lacks []driver.Feature
@@ -43,21 +50,35 @@ type Harness struct {
 }
 
 // Run runs every case as a subtest of t. They run at the same time, whatever
-// -parallel says, since most of them wait.
+// -parallel says, since most of them wait. At the end the test logs the first rule that
+// was broken.
 func Run(t *testing.T, h Harness) {
 	s := connect(t, h)
-	t.Logf("seed %d; KEEPSAKE_SEED=%d repeats the random cases", s.seed, s.seed)
-	for _, c := range s.cases() {
+	if testing.Verbose() { // it is seen at once, should the test not come to its end
+		t.Log(repeats(s.seed))
+	}
+	report := s.report()
+	cases := s.cases()
+	results := make([]result, len(cases))
+	t.Cleanup(func() { // when all subtests are over
+		s.fill(&report, cases, results)
+		t.Log(report)
+	})
+	for i, c := range cases {
 		t.Run(c.fullName(), func(t *testing.T) {
 			wait := s.start(c)
 			t.Parallel() // only after the case was started: from here on the test waits
-			switch r := wait(); r.outcome {
+			results[i] = wait()
+			switch r := results[i]; r.outcome {
 			case failed:
 				t.Errorf("%s", r.failure)
 			case unsupported:
 				t.Logf("unsupported: the provider lacks %v", c.needs.anyOf)
 			}
 		})
+	}
+	if report.NotRun > 0 {
+		t.Run("network", func(t *testing.T) { t.Skipf("%d cases are not run: %s", report.NotRun, report.Why) })
 	}
 }
 
@@ -73,20 +94,21 @@ func check(ctx context.Context, h Harness, chosen func(testCase) bool) Report {
 	t := newRecorder(ctx, "connection")
 	t.do(func() {
 		s := connect(t, h)
-		report.Seed = s.seed
-		var waits []func() result
-		for _, c := range s.cases() {
-			if chosen(c) {
-				waits = append(waits, s.start(c))
-			}
+		report = s.report()
+		cases := slices.DeleteFunc(s.cases(), func(c testCase) bool { return !chosen(c) })
+		waits := make([]func() result, len(cases))
+		for i, c := range cases {
+			waits[i] = s.start(c)
 		}
-		for _, wait := range waits {
-			report.add(wait())
+		results := make([]result, len(cases))
+		for i, wait := range waits {
+			results[i] = wait()
 		}
+		s.fill(&report, cases, results)
 	})
 	t.clean()
 	if t.broken() {
-		report.add(result{outcome: failed, failure: Failure{Case: t.name, Log: t.text()}})
+		report.add(result{outcome: failed, failure: t.failure(rule{})})
 	}
 	return report
 }
@@ -96,6 +118,7 @@ type suite struct {
 	harness  Harness
 	ctx      context.Context
 	conns    [2]driver.Provider // of two clients; the same one if not info.Shared
+	observer driver.Provider    // a connection to Harness.Server without a proxy; nil: the network is not broken
 	info     driver.Info
 	features driver.Features
 	seed     uint64
@@ -107,6 +130,61 @@ type suite struct {
 // wait.
 const width = 32
 
+// report returns a report to which the results are added.
+func (s *suite) report() Report {
+	r := Report{Provider: s.harness.Name, Seed: s.seed}
+	if r.Why = s.noNetwork(); r.Why != "" {
+		r.NotRun = len(networkCases)
+	}
+	return r
+}
+
+// fill adds the results. A driver that goes wrong in one case may hurt those that run at the
+// same time or later, so the cases that failed are run again, one after the other and each
+// on connections of its own, until one fails: the report begins with that one.
+func (s *suite) fill(report *Report, cases []testCase, results []result) {
+	end := time.Now().Add(againAtMost)
+	first := -1
+	for i, r := range results {
+		if r.outcome == failed && first < 0 && time.Now().Before(end) {
+			if alone := s.again(cases[i]); alone.outcome == failed {
+				first, r = len(report.Failures), alone
+			}
+		}
+		report.add(r)
+	}
+	if first > 0 {
+		f := report.Failures[first]
+		report.Failures = slices.Insert(slices.Delete(report.Failures, first, first+1), 0, f)
+	}
+}
+
+// again runs a case alone.
+func (s *suite) again(c testCase) (r result) {
+	t := newRecorder(s.ctx, c.fullName())
+	t.do(func() {
+		h := s.harness
+		h.Seed = s.seed
+		r = connect(t, h).run(c, func() {})
+	})
+	t.clean()
+	return r
+}
+
+// noNetwork says why the cases on a broken network are not run, if so.
+func (s *suite) noNetwork() string {
+	switch {
+	case s.info.RequestTimeout == 0 && s.harness.ConnectTo == nil:
+		return "the records are in this process, so there is no network to break"
+	case s.harness.ConnectTo == nil || s.harness.Server == "":
+		return "what the driver does when the network breaks was not looked at; Harness.Server and Harness.ConnectTo let a proxy do that"
+	}
+	return ""
+}
+
+// againAtMost bounds how long cases are run again.
+const againAtMost = 30 * time.Second
+
 func connect(t T, h Harness) *suite {
 	s := &suite{
 		harness: h,
@@ -115,8 +193,8 @@ func connect(t T, h Harness) *suite {
 		prefix:  fmt.Sprintf("conformance-%08x", rand.Uint32()),
 		slots:   make(chan struct{}, width),
 	}
-	open := func() driver.Provider {
-		p := h.Connect(t)
+	open := func(connect func(T) driver.Provider) driver.Provider {
+		p := connect(t)
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 10*time.Second)
 			defer cancel()
@@ -126,7 +204,7 @@ func connect(t T, h Harness) *suite {
 		})
 		return p
 	}
-	s.conns[0] = open()
+	s.conns[0] = open(h.Connect)
 	c, err := s.conns[0].OpenCache(s.ctx, s.prefix, driver.CacheOptions{})
 	if err != nil {
 		t.Fatalf("open a cache: %v", err)
@@ -137,7 +215,10 @@ func connect(t T, h Harness) *suite {
 	}
 	s.conns[1] = s.conns[0]
 	if s.info.Shared {
-		s.conns[1] = open()
+		s.conns[1] = open(h.Connect)
+	}
+	if s.noNetwork() == "" {
+		s.observer = open(func(t T) driver.Provider { return h.ConnectTo(t, h.Server) })
 	}
 	return s
 }
@@ -162,6 +243,12 @@ func (s *suite) cases() []testCase {
 	list := driverCases()
 	for i := range list {
 		list[i].group = "driver"
+	}
+	if s.noNetwork() == "" {
+		for _, c := range networkCases {
+			c.group = "network"
+			list = append(list, c)
+		}
 	}
 	present := s.features.List()
 	if s.harness.NoFallbacks {

@@ -1,0 +1,455 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// A wireProvider is a driver for wireServer as it should be, but for its flaw.
+type wireProvider struct {
+	addr string
+	flaw flaw
+
+	mu    sync.Mutex
+	idle  []*wireConn
+	life  context.Context
+	end   context.CancelFunc
+	tasks sync.WaitGroup
+
+	broken atomic.Bool // for flaws
+	mortal sync.Map
+}
+
+type wireConn struct {
+	net.Conn
+	in  *json.Decoder
+	out *json.Encoder
+}
+
+func newWireConn(c net.Conn) *wireConn {
+	return &wireConn{c, json.NewDecoder(c), json.NewEncoder(c)}
+}
+
+func connectWire(ctx context.Context, addr string, f flaw) (*wireProvider, error) {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	p := &wireProvider{addr: addr, flaw: f, life: life, end: end}
+	if err := p.Ping(ctx); err != nil {
+		end()
+		return nil, err
+	}
+	p.tasks.Go(p.tidy)
+	return p, nil
+}
+
+// tidy closes connections that nobody needs.
+func (p *wireProvider) tidy() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			p.hangUp(maxIdleWire)
+		case <-p.life.Done():
+			return
+		}
+	}
+}
+
+const maxIdleWire = 8
+
+// hangUp closes unused connections but for so many.
+func (p *wireProvider) hangUp(but int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.idle) > but {
+		_ = p.idle[0].Close()
+		p.idle = p.idle[1:]
+	}
+}
+
+func (p *wireProvider) Ping(ctx context.Context) error {
+	_, err := p.call(ctx, wireRequest{Op: "ping"})
+	return err
+}
+
+func (p *wireProvider) OpenCache(_ context.Context, name string, _ driver.CacheOptions) (driver.Cache, error) {
+	return &wireCache{p, name}, nil
+}
+
+func (p *wireProvider) Close(ctx context.Context) error {
+	if p.is("close waits for a silent server") {
+		_ = p.Ping(context.WithoutCancel(ctx))
+	}
+	if !p.is("close leaves a goroutine") {
+		p.end()
+		p.tasks.Wait()
+	}
+	if !p.is("close leaves connections") {
+		p.hangUp(0)
+	}
+	return nil
+}
+
+// take returns an unused connection or makes one, and greets the server.
+func (p *wireProvider) take(ctx context.Context) (*wireConn, error) {
+	p.mu.Lock()
+	if n := len(p.idle); n > 0 {
+		defer p.mu.Unlock()
+		c := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return c, nil
+	}
+	p.mu.Unlock()
+	if p.is("a context is ignored where it connects") {
+		ctx = context.WithoutCancel(ctx)
+	}
+	raw, err := new(net.Dialer).DialContext(ctx, "tcp", p.addr)
+	if err != nil {
+		return nil, err
+	}
+	c := newWireConn(raw)
+	if err := c.exchange(ctx, wireRequest{Op: "hello"}, new(wireAnswer)); err != nil {
+		_ = raw.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// exchange sends a request and waits for its answer, or the end of ctx, which breaks the
+// connection.
+func (c *wireConn) exchange(ctx context.Context, r wireRequest, a *wireAnswer) error {
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	err := c.out.Encode(r)
+	if err == nil {
+		err = c.in.Decode(a)
+	}
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	return err
+}
+
+// changes reports whether a request changes something.
+func (r wireRequest) changes() bool {
+	switch r.Op {
+	case "put", "delete", "swap", "exchange", "clear", "force":
+		return true
+	}
+	return false
+}
+
+// call makes a request.
+func (p *wireProvider) call(ctx context.Context, r wireRequest) (wireAnswer, error) {
+	if err := ctx.Err(); err != nil {
+		return wireAnswer{}, fmt.Errorf("%w: %w", driver.ErrUnavailable, err)
+	}
+	p.spoil(&r)
+	c, err := p.take(ctx)
+	if err != nil {
+		return wireAnswer{}, p.explain(ctx, r, driver.ErrUnavailable, err)
+	}
+	var a wireAnswer
+	if p.is("a connection is kept with an answer due") {
+		err = p.giveUp(ctx, c, r, &a)
+	} else if err = p.spoilExchange(ctx, c, r, &a); err != nil {
+		_ = c.Close()
+	}
+	switch {
+	case err == nil:
+		p.keep(c)
+		return a, nil
+	case p.again(ctx, r):
+		return p.call(ctx, r)
+	case r.changes():
+		return wireAnswer{}, p.explain(ctx, r, driver.ErrIndeterminate, err)
+	}
+	return wireAnswer{}, p.explain(ctx, r, driver.ErrUnavailable, err)
+}
+
+// keep puts a connection back.
+func (p *wireProvider) keep(c *wireConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, c)
+}
+
+// explain makes an error of what went wrong.
+func (p *wireProvider) explain(ctx context.Context, r wireRequest, kind, err error) error {
+	if cause := endOf(ctx); cause != nil { // the dialer is sometimes quicker than the context
+		err = cause
+	}
+	return p.spoilError(ctx, r, kind, err)
+}
+
+// A wireCache is a cache of the driver.
+type wireCache struct {
+	p    *wireProvider
+	name string
+}
+
+func (c *wireCache) Info() driver.Info {
+	return driver.Info{Shared: true, RequestTimeout: 5 * time.Second, ExpiryStep: time.Millisecond}
+}
+
+func (c *wireCache) Close() error { return nil }
+
+// request makes a request for a key.
+func (c *wireCache) request(op, key string) wireRequest {
+	return wireRequest{Op: op, Cache: c.name, Key: []byte(key)}
+}
+
+// life returns for how long a record lives, in whole milliseconds, and never too short.
+func (c *wireCache) life(deadline time.Time) int64 {
+	if deadline.IsZero() {
+		return 0
+	}
+	left := min(time.Until(deadline), 100*365*24*time.Hour) // as good as for ever
+	return c.p.spoilLife(left, max(1, left.Milliseconds()+1))
+}
+
+func itemOf(i wireItem) driver.Item {
+	return driver.Item{Key: string(i.Key), Record: i.Record, Token: driver.Token{N: i.Token}}
+}
+
+// first returns the item of an answer, if there is one.
+func first(a wireAnswer) (driver.Item, bool) {
+	if len(a.Items) == 0 {
+		return driver.Item{}, false
+	}
+	return itemOf(a.Items[0]), true
+}
+
+func (c *wireCache) Get(ctx context.Context, key string) (driver.Item, bool, error) {
+	a, err := c.p.call(ctx, c.request("get", key))
+	if err != nil {
+		return driver.Item{}, false, c.p.swallow("a get tells its error as absence", err)
+	}
+	item, found := first(a)
+	item.Key = "" // as it may be
+	c.p.spoilToken(&item)
+	return item, found, nil
+}
+
+func (c *wireCache) Put(ctx context.Context, key string, record []byte, deadline time.Time) error {
+	r := c.request("put", key)
+	r.Record, r.Life = record, c.life(deadline)
+	if c.p.is("a put returns before its answer") {
+		c.p.tasks.Go(func() { _, _ = c.p.call(context.WithoutCancel(ctx), r) })
+		return nil
+	}
+	if c.p.is("a swap meets the dead") && !deadline.IsZero() {
+		c.p.mortal.Store(c.name+key, true)
+	}
+	_, err := c.p.call(ctx, r)
+	return c.p.swallow("a put swallows its error", err)
+}
+
+func (c *wireCache) Delete(ctx context.Context, key string) error {
+	a, err := c.p.call(ctx, c.request("delete", key))
+	if c.p.is("a delete of nothing is an error") && err == nil && len(a.Items) == 0 {
+		return errors.New("not found")
+	}
+	return c.p.swallow("a delete swallows its error", err)
+}
+
+func (c *wireCache) Swap(ctx context.Context, key string, old driver.Token, record []byte, deadline time.Time) (bool, *driver.Item, error) {
+	r := c.request("swap", key)
+	r.Record, r.Life, r.Token = record, c.life(deadline), old.N
+	_, mortal := c.p.mortal.Load(c.name + key)
+	switch {
+	case mortal && old.IsZero():
+		return false, nil, nil
+	case c.p.is("a swap is two steps"):
+		return c.swapInTwoSteps(ctx, r)
+	case c.p.is("a token is the content"), c.p.is("a token comes back"):
+		return c.swapByToken(ctx, r)
+	}
+	a, err := c.p.call(ctx, r)
+	if err != nil {
+		return false, nil, c.p.swallow("a swap tells its error as a refusal", err)
+	}
+	current, found := first(a)
+	switch {
+	case a.Swapped:
+		return true, nil, nil
+	case c.p.is("a refusal is an error"):
+		return false, nil, errors.New("conflict")
+	case found:
+		return false, &current, nil
+	}
+	return false, nil, nil
+}
+
+func (c *wireCache) GetBatch(ctx context.Context, keys []string) ([]driver.Item, error) {
+	r := wireRequest{Op: "getBatch", Cache: c.name}
+	for _, k := range keys {
+		r.Keys = append(r.Keys, []byte(k))
+	}
+	a, err := c.p.call(ctx, r)
+	if err != nil {
+		return nil, c.p.swallow("a batch get tells its error as absence", err)
+	}
+	items := make([]driver.Item, len(a.Items))
+	for i, item := range a.Items {
+		items[i] = itemOf(item)
+	}
+	return items, nil
+}
+
+func (c *wireCache) PutBatch(ctx context.Context, entries []driver.Entry) []error {
+	errs, failed := make([]error, len(entries)), false
+	for i, e := range entries {
+		if c.p.is("a batch put forgets the deadline") {
+			e.Deadline = never
+		}
+		errs[i] = c.Put(ctx, e.Key, e.Record, e.Deadline)
+		failed = failed || errs[i] != nil
+		if errs[i] != nil && c.p.is("a batch put stops at its first error") {
+			break
+		}
+	}
+	if !failed {
+		return nil
+	}
+	if c.p.is("a batch put turns its errors round") {
+		slices.Reverse(errs)
+	}
+	return errs
+}
+
+func (c *wireCache) Exchange(ctx context.Context, key string, record []byte, deadline time.Time) (driver.Item, bool, error) {
+	r := c.request("exchange", key)
+	r.Record, r.Life = record, c.life(deadline)
+	if c.p.is("an exchange is two steps") {
+		item, existed, err := c.Get(ctx, key)
+		if err == nil {
+			_, err = c.p.call(ctx, r)
+		}
+		return item, existed, err
+	}
+	a, err := c.p.call(ctx, r)
+	if err != nil {
+		return driver.Item{}, false, err
+	}
+	item, existed := first(a)
+	if c.p.is("an exchange returns what it stores") && record != nil {
+		item.Record = record
+	}
+	return item, existed, nil
+}
+
+func (c *wireCache) Scan(ctx context.Context) iter.Seq2[driver.Item, error] {
+	return func(yield func(driver.Item, error) bool) {
+		r := wireRequest{Op: "scan", Cache: c.name}
+		seen := make(map[string]bool)
+		for {
+			a, err := c.p.call(ctx, r)
+			if err != nil {
+				if c.p.swallow("a scan ends at an error and says nothing", err) != nil {
+					yield(driver.Item{}, err)
+				}
+				return
+			}
+			for _, i := range a.Items {
+				item := itemOf(i)
+				if seen[item.Key] && !c.p.is("a scan yields some twice") {
+					continue
+				}
+				seen[item.Key] = true
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if r.Cursor = a.Cursor; r.Cursor == 0 {
+				return
+			}
+		}
+	}
+}
+
+func (c *wireCache) Clear(ctx context.Context) error {
+	_, err := c.p.call(ctx, wireRequest{Op: "clear", Cache: c.name})
+	return err
+}
+
+func (c *wireCache) Size(ctx context.Context) (int, error) {
+	a, err := c.p.call(ctx, wireRequest{Op: "size", Cache: c.name})
+	return a.Size, c.p.swallow("a size tells its error as zero", err)
+}
+
+func (c *wireCache) Watch(ctx context.Context, on func(driver.Event)) (func(), error) {
+	conn, err := c.subscribe(ctx)
+	if err != nil {
+		return nil, c.p.explain(ctx, wireRequest{Op: "watch"}, driver.ErrUnavailable, err)
+	}
+	life, end := context.WithCancel(c.p.life)
+	var over sync.WaitGroup
+	over.Go(func() {
+		for ; conn != nil; conn = c.resubscribe(life, on) {
+			c.listen(life, conn, on)
+		}
+	})
+	return func() { end(); over.Wait() }, nil
+}
+
+// subscribe opens a connection on which events come.
+func (c *wireCache) subscribe(ctx context.Context) (*wireConn, error) {
+	conn, err := c.p.take(ctx)
+	if err == nil {
+		err = conn.exchange(ctx, wireRequest{Op: "watch", Cache: c.name}, new(wireAnswer))
+	}
+	return conn, err
+}
+
+// resubscribe opens one after another was broken; nil is the end.
+func (c *wireCache) resubscribe(ctx context.Context, on func(driver.Event)) *wireConn {
+	for ctx.Err() == nil && !c.p.is("a watcher ends with its connection") {
+		bounded, cancel := context.WithTimeout(ctx, time.Second)
+		conn, err := c.subscribe(bounded)
+		cancel()
+		if err == nil {
+			if !c.p.is("a watcher hears of no gap") {
+				on(driver.Event{Kind: driver.EventGap})
+			}
+			return conn
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// listen passes events on until the connection breaks.
+func (c *wireCache) listen(ctx context.Context, conn *wireConn, on func(driver.Event)) {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	defer conn.Close() //nolint:errcheck // nothing is lost on it
+	for {
+		var a wireAnswer
+		if err := conn.in.Decode(&a); err != nil {
+			return
+		}
+		if a.Cleared {
+			on(driver.Event{Kind: driver.EventCleared})
+		}
+		for _, i := range a.Items {
+			e := driver.Event{Kind: driver.EventPut, Key: string(i.Key), Record: i.Record, Old: i.Old}
+			if i.Record == nil {
+				e.Kind = driver.EventRemoved
+			}
+			on(e)
+		}
+	}
+}
