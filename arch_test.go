@@ -36,6 +36,7 @@ var arrows = []struct {
 	{"configfile", []string{"jcache", "jcache/codec", "jcache/driver", "jcache/driver/setting", "httpsession", "internal/configtree"}, "it knows settings and the registry, never a provider"},
 	{"metrics", []string{"jcache", "httpsession"}, "it tells what they know, so that only who wants metrics links Prometheus"},
 	{"conformance", []string{"jcache", "jcache/driver"}, "the suite must not favour a provider"},
+	{"conformance/internal/proxy", nil, "it breaks what passes and understands nothing of it"},
 	{"conformance/faulty", []string{"jcache/driver"}, "it is a driver that fails on demand"},
 	{"conformance/sessionapp", []string{"httpsession", "configfile", "providers"}, "it is an application"},
 	{"conformance/nemesis", []string{"jcache", "jcache/driver", "configfile", "providers", "providers/", "internal/servers"}, "it is an application, and starts what it hurts"},

@@ -36,11 +36,33 @@
 //     backend with a coarse clock keeps it longer: the portable layer has the
 //     exact deadline in the record and ignores what is dead.
 //  5. An error that does not match [ErrIndeterminate] means that nothing was
-//     changed and nothing will be.
-//  6. The context is honoured: a call returns soon after it ends. If a write may
-//     have been sent by then, the error matches both ErrIndeterminate and the
-//     context's error.
+//     changed and nothing will be. A call that returns no error was carried out: an
+//     error is never swallowed, and never told as an absent key, an empty result or a
+//     swap that was refused. Trouble with the backend matches [ErrUnavailable], or
+//     ErrIndeterminate if a write may have been sent.
+//  6. The context is honoured: a call returns soon after it ends, and its error
+//     matches the context's. If a write may have been sent by then, the error matches
+//     ErrIndeterminate as well.
 //  7. Errors name neither keys nor values nor credentials.
+//  8. A write is carried out once: what may have been sent is not sent again.
+//  9. A provider recovers by itself once its backend is back. An answer that comes late
+//     or in pieces is an answer; one to a call that was given up is not given to another
+//     call.
+//
+// # Clocks
+//
+// A deadline is a time of the calling process's clock, in whole milliseconds. Send to
+// a backend how much of a life is left, rounded up: what is rounded down is gone too early,
+// and one below the backend's unit must not become zero, which often means for ever. A
+// backend that is sent the time of day must have a clock that agrees with every client's.
+//
+// # Retries
+//
+// Client libraries like to send again what was not acknowledged. Switch that off for
+// everything that changes something. A put that is sent twice may undo what somebody
+// else wrote in between, and a swap that is sent twice is refused the second time although it
+// took effect the first time. The portable layer repeats what can be repeated, since it finds
+// its own write id in the record. Reads may be repeated for as long as their context lasts.
 //
 // Package conformance checks each of these sentences.
 package driver
