@@ -89,7 +89,7 @@ func (w *monitor) look(now time.Time) {
 	begins, lasted := w.unready.is(now, !h.Ready(), 0, repeatEvery)
 	switch {
 	case begins:
-		w.log.Warn("keepsake: operations fail, or wait until they do", "why", strings.Join(h.Unready, "; "))
+		w.log.Warn("keepsake: operations fail, or wait until they do", "why", strings.Join(h.Reasons(), "; "))
 	case lasted > 0:
 		w.log.Info("keepsake: operations are carried out again", "after", lasted)
 	}
