@@ -16,7 +16,7 @@ import (
 func (c *Config) Check() (notices []string, err error) {
 	var problems Errors
 	for _, m := range c.CacheManagers {
-		found, err := m.check()
+		found, err := m.Config.Check()
 		problems = append(problems, blame(c.file, m.at, m.Config.URI, err)...)
 		for _, notice := range found {
 			if m.ID != "" {
@@ -42,15 +42,6 @@ func (c *Config) Check() (notices []string, err error) {
 	return notices, nil
 }
 
-func (m *CacheManager) check() (notices []string, err error) {
-	d, err := jcache.Definition(m.Config.Provider)
-	if err != nil {
-		return nil, err
-	}
-	_, notices, err = d.Configure(m.Config.URI, m.Config.Settings)
-	return notices, err
-}
-
 // provider returns the provider and its configuration, complete.
 func (m *CacheManager) provider() (driver.Definition, driver.Config, error) {
 	d, err := jcache.Definition(m.Config.Provider)
@@ -68,7 +59,8 @@ func (b *binder) checkRest(cfg *Config) {
 		if _, err := jcache.Definition(m.Config.Provider); err != nil {
 			continue
 		}
-		_, err := m.check()
+		m.Config.Caches = nil // the binder has checked them
+		_, err := m.Config.Check()
 		for _, e := range blame(b.file, m.at, m.Config.URI, err) {
 			unread := m.Config.URI == "" && m.at.Child("uri") != m.at && e.Path == m.at.Path() // may be due to the uri
 			if !unread && !b.reported(e) {

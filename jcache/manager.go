@@ -2,6 +2,7 @@ package jcache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -50,32 +51,41 @@ type ManagerOptions struct {
 // NewManager returns a manager over a connection that is already open, and that
 // the manager then owns. The constructors of the providers' packages call it.
 func NewManager(conn driver.Provider, opts ManagerOptions) (*CacheManager, error) {
+	declared, err := declare(opts.Caches)
+	if err != nil {
+		return nil, err
+	}
 	m := &CacheManager{
 		provider: opts.Provider,
 		conn:     conn,
-		declared: make(map[string]CacheConfig, len(opts.Caches)),
+		declared: declared,
 		disabled: opts.Disable,
 		gate:     engine.NewGate(),
 		last:     newTurn(),
 		slots:    make(map[string]*slot),
 	}
-	for _, c := range opts.Caches {
-		if err := checkName(c.Name); err != nil {
-			return nil, err
-		}
-		if _, ok := m.declared[c.Name]; ok {
-			return nil, fmt.Errorf("%w: cache %s is declared twice", ErrInvalid, c.Name)
-		}
-		if _, err := NewExpiryPolicy[string, any](c.ExpiryPolicy, c.Expiry); err != nil {
-			return nil, fmt.Errorf("cache %s: %w", c.Name, err)
-		}
-		if _, err := codec.FormatOf(c.Codec); err != nil {
-			return nil, fmt.Errorf("cache %s: %w", c.Name, err)
-		}
-		m.declared[c.Name] = c
-	}
 	m.monitor = startMonitor(conn, opts.Provider, opts.Logger)
 	return m, nil
+}
+
+// declare checks declarations of caches. The error joins all problems.
+func declare(caches []CacheConfig) (map[string]CacheConfig, error) {
+	declared := make(map[string]CacheConfig, len(caches))
+	var errs []error
+	for _, c := range caches {
+		if _, ok := declared[c.Name]; ok {
+			errs = append(errs, fmt.Errorf("%w: cache %s is declared twice", ErrInvalid, c.Name))
+		}
+		declared[c.Name] = c
+		errs = append(errs, checkName(c.Name))
+		if _, err := NewExpiryPolicy[string, any](c.ExpiryPolicy, c.Expiry); err != nil {
+			errs = append(errs, fmt.Errorf("cache %s: %w", c.Name, err))
+		}
+		if _, err := codec.FormatOf(c.Codec); err != nil {
+			errs = append(errs, fmt.Errorf("cache %s: %w", c.Name, err))
+		}
+	}
+	return declared, errors.Join(errs...)
 }
 
 var cacheName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)

@@ -199,6 +199,12 @@ func TestRegistry(t *testing.T) {
 			t.Errorf("%s: got error %v, want ErrInvalid of open (memory)", name, err)
 		}
 	}
+	all := jcache.Config{Provider: "memory", Settings: map[string]any{"maxEntries": int64(-1), "whenFull": "never"},
+		Caches: []jcache.CacheConfig{{Name: "a"}, {Name: "a"}, {Name: "b", ExpiryPolicy: "created"}}}
+	_, refusal := all.Check()
+	if _, err := jcache.Open(t.Context(), all); refusal == nil || len(strings.Split(refusal.Error(), "\n")) != 4 || !strings.Contains(err.Error(), refusal.Error()) {
+		t.Errorf("the check says %v, and opening %v; want four problems", refusal, err)
+	}
 	m, err := jcache.Open(t.Context(), jcache.Config{Provider: "memory", Settings: map[string]any{"maxEntries": int64(10), "whenFull": "reject"}})
 	if err != nil {
 		t.Fatal(err)

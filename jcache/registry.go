@@ -2,6 +2,7 @@ package jcache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -76,18 +77,36 @@ type Config struct {
 	Caches []CacheConfig
 }
 
+// Check finds what Open would refuse without a connection: it reads the files that the
+// configuration names. Notices are what an operator should know although nothing is wrong. The error
+// joins all problems; those of settings are as driver.Definition.Check has them.
+func (cfg Config) Check() (notices []string, err error) {
+	_, _, notices, err = cfg.configure()
+	return notices, err
+}
+
+func (cfg Config) configure() (d driver.Definition, complete driver.Config, notices []string, err error) {
+	if d, err = Definition(cfg.Provider); err != nil {
+		return d, complete, nil, err
+	}
+	complete, notices, err = d.Configure(cfg.URI, cfg.Settings)
+	if _, undeclared := declare(cfg.Caches); undeclared != nil {
+		err = errors.Join(err, undeclared)
+	}
+	return d, complete, notices, err
+}
+
 // Open connects to the provider that cfg names. The caller closes the manager.
 //
 // JSR-107: CachingProvider.getCacheManager; unlike there, every call gives a
 // manager of its own.
 func Open(ctx context.Context, cfg Config) (*CacheManager, error) {
-	d, err := Definition(cfg.Provider)
-	if err != nil {
-		return nil, &Error{Op: "open", Err: err}
-	}
+	d, config, _, err := cfg.configure()
 	fail := func(err error) error { return &Error{Op: "open", Provider: d.Name, Err: err} }
-	config, _, err := d.Configure(cfg.URI, cfg.Settings)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrUnknownProvider):
+		return nil, fail(err)
+	case err != nil:
 		return nil, fail(fmt.Errorf("%w: %w", ErrInvalid, err))
 	}
 	p, err := d.Open(ctx, config)

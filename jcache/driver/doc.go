@@ -65,4 +65,9 @@
 // its own write id in the record. Reads may be repeated for as long as their context lasts.
 //
 // Package conformance checks each of these sentences.
+//
+// # Settings
+//
+// A provider that files can choose registers a [Definition] with its settings. They are declared once, as
+// package setting describes; parsing, checking, keepsake check, the schemas and the reference follow from that.
 package driver

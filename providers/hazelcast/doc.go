@@ -70,7 +70,7 @@
 //
 // # Configuration files
 //
-// The provider's uri names a Java client's own hazelcast-client.xml or .yaml; package
-// clientfile says how it is read. Settings of the configuration, such as servers and
+// The provider's uri names a Java client's own hazelcast-client.xml or .yaml, or a member's
+// hazelcast.xml or .yaml; package clientfile says how it is read. Settings of the configuration, such as servers and
 // clusterName, override it.
 package hazelcast

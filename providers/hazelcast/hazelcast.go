@@ -24,7 +24,8 @@ var MemberConfig string
 // Options configures the provider. Servers or ClientFile must be given.
 type Options struct {
 	// ClientFile is the path of a Java client's hazelcast-client.xml or
-	// hazelcast-client.yaml. The other options override what it says.
+	// hazelcast-client.yaml, or of a member's hazelcast.xml or hazelcast.yaml. The other
+	// options override what it says.
 	ClientFile string
 	// Servers are addresses of members, host:port, to begin with; the others are
 	// learned from them. Without a port, 5701 to 5703 are tried.
