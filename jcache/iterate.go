@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/jcache/internal/engine"
@@ -82,7 +81,7 @@ func (c *Cache[K, V]) scanned(call *engine.Call, item driver.Item) (e Entry[K, V
 	if err != nil {
 		return e, true, err
 	}
-	seen, err := engine.Parse(item, time.Now())
+	seen, err := engine.Parse(item)
 	if err != nil || !seen.Live {
 		return Entry[K, V]{Key: key}, err != nil, err
 	}

@@ -52,8 +52,8 @@ func RegisterMerge(id byte, merge MergeFunc) {
 // registered a function for. The order of the records makes no difference. It is for
 // providers; of the items it uses, and sets, records and deadlines.
 func MergeRecords(a, b driver.Item) (merged driver.Item, ok bool) {
-	x, errX := engine.Parse(a, time.Time{})
-	y, errY := engine.Parse(b, time.Time{})
+	x, errX := engine.Parse(a)
+	y, errY := engine.Parse(b)
 	if errX != nil || errY != nil || x.Codec != y.Codec {
 		return driver.Item{}, false
 	}

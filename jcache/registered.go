@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -195,7 +194,7 @@ func (p *RegisteredProcessor[K, V, A, T]) execute(present driver.Item, found boo
 	}
 	var seen engine.Record
 	if found {
-		if seen, err = engine.Parse(present, time.Now()); err != nil {
+		if seen, err = engine.Parse(present); err != nil {
 			return d, err
 		}
 	}

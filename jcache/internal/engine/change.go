@@ -17,14 +17,15 @@ const (
 
 // A Change is what an operation decides to do to a key, with the record in hand.
 type Change struct {
-	Act      Act
-	WriteID  uint64 // of Record
-	Record   []byte
-	Deadline int64 // milliseconds since 1970; 0: never
+	Act Act
 
 	// Means says what a removal is to others, if it is not Removed: an entry may be
 	// updated with a value that expires at once, or expire because it was read.
 	Means Kind
+
+	WriteID  uint64 // of Record
+	Record   []byte
+	Deadline int64 // milliseconds since 1970; 0: never
 }
 
 // A Kind is what an operation was to an entry.

@@ -64,20 +64,20 @@ func HoldsDeadline(record []byte) bool { return record[driver.WriteIDBytes]&flag
 type Record struct {
 	Token    driver.Token
 	WriteID  uint64
-	Codec    byte
 	Deadline int64 // milliseconds since 1970; 0: never
 	Value    []byte
+	Codec    byte
 	Live     bool // present and not expired when it was read
 }
 
 // Parse takes the header off an item.
-func Parse(item driver.Item, now time.Time) (seen Record, err error) {
-	err = seen.parse(&item, now)
+func Parse(item driver.Item) (seen Record, err error) {
+	err = seen.parse(&item)
 	return seen, err
 }
 
 // parse is Parse into a place of the caller's: records are too long to be copied often.
-func (r *Record) parse(item *driver.Item, now time.Time) error {
+func (r *Record) parse(item *driver.Item) error {
 	data := item.Record
 	if len(data) < shortHeader {
 		return fmt.Errorf("%w: it has %d bytes, less than a header", codec.ErrUndecodable, len(data))
@@ -102,14 +102,17 @@ func (r *Record) parse(item *driver.Item, now time.Time) error {
 		Codec:    data[driver.WriteIDBytes+1],
 		Deadline: deadline,
 		Value:    value,
-		Live:     deadline == 0 || now.UnixMilli() < deadline,
+		Live:     true,
 	}
+	r.Age()
 	return nil
 }
 
-// Age looks at the clock again for a record that was read before.
+// Age looks at the clock, for a record that was read before.
 func (r *Record) Age() {
-	r.Live = r.Live && (r.Deadline == 0 || time.Now().UnixMilli() < r.Deadline)
+	if r.Deadline != 0 && r.Live {
+		r.Live = time.Now().UnixMilli() < r.Deadline
+	}
 }
 
 // Millis rounds up, so that nothing expires early.

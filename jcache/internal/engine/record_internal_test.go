@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/codec"
@@ -11,20 +12,24 @@ import (
 )
 
 func TestRecordRoundTrip(t *testing.T) {
-	now := time.UnixMilli(1_000_000)
+	synctest.Test(t, testRecordRoundTrip)
+}
+
+func testRecordRoundTrip(t *testing.T) {
+	now := time.Now().UnixMilli() // of a clock that stands still
 	for _, test := range []struct {
 		deadline int64
 		inRecord bool
 		live     bool
 	}{
-		{0, true, true}, {0, false, true}, {1_000_001, true, true}, {1_000_000, true, false}, {1, true, false}, {1_000_001, false, true}, {1_000_000, false, false},
+		{0, true, true}, {0, false, true}, {now + 1, true, true}, {now, true, false}, {1, true, false}, {now + 1, false, true}, {now, false, false},
 	} {
 		id := NewWriteID()
 		item := driver.Item{Record: append(AppendHeader(nil, id, 7, test.deadline, test.inRecord), "value"...), Token: driver.Token{N: 3}}
 		if !test.inRecord {
 			item.Deadline = Time(test.deadline)
 		}
-		o, err := Parse(item, now)
+		o, err := Parse(item)
 		if err != nil {
 			t.Errorf("%+v: %v", test, err)
 			continue
@@ -50,7 +55,7 @@ func TestRecordOfALaterVersion(t *testing.T) {
 	for _, format := range []byte{0, 1, recordVersion | 2, recordVersion | 0xf, 2 << 4, 0xff} {
 		r := AppendHeader(nil, 1, 1, 0, true)
 		r[driver.WriteIDBytes] = format
-		if _, err := Parse(driver.Item{Record: r}, time.Now()); !errors.Is(err, codec.ErrUndecodable) {
+		if _, err := Parse(driver.Item{Record: r}); !errors.Is(err, codec.ErrUndecodable) {
 			t.Errorf("format %#x: got error %v, want codec.ErrUndecodable", format, err)
 		}
 	}
@@ -61,7 +66,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(AppendHeader(nil, 1, 2, 3, false))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, record []byte) {
-		o, err := Parse(driver.Item{Record: record}, time.Now())
+		o, err := Parse(driver.Item{Record: record})
 		if err != nil {
 			if !errors.Is(err, codec.ErrUndecodable) {
 				t.Fatalf("unexpected error %v", err)

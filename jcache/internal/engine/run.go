@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // A Decide says, with the record in hand, what becomes of a key. It is pure: it may run
@@ -259,7 +258,7 @@ func (c *Call) GetAll(keys []string, use func(i int, seen Record) (Change, error
 	errs := make([]error, len(keys))
 	failed := Parallel(len(items), func(at int) error {
 		var seen Record
-		if err := seen.parse(&items[at], time.Now()); err != nil {
+		if err := seen.parse(&items[at]); err != nil {
 			return err
 		}
 		i := index[items[at].Key]

@@ -174,18 +174,26 @@ func (c *Call) Context() context.Context { return c.ctx }
 // CheckKey refuses keys that the driver does not take.
 func (c *Call) CheckKey(key string) error {
 	if limit := c.store.info.MaxKeyBytes; limit > 0 && len(key) > limit {
-		return fmt.Errorf("%w: a key of %d bytes, the provider takes %d", driver.ErrTooLarge, len(key), limit)
+		return longKey(len(key), limit)
 	}
 	return nil
+}
+
+func longKey(n, limit int) error {
+	return fmt.Errorf("%w: a key of %d bytes, the provider takes %d", driver.ErrTooLarge, n, limit)
 }
 
 // CheckRecord refuses records that are longer than limit. Zero: there is none.
 func CheckRecord(record []byte, limit int) error {
 	if limit > 0 && len(record) > limit {
-		return fmt.Errorf("%w: an encoded value of %d bytes, the provider takes %d; "+
-			"store less in one entry or raise the provider's limit", driver.ErrTooLarge, len(record), limit)
+		return longRecord(len(record), limit)
 	}
 	return nil
+}
+
+func longRecord(n, limit int) error {
+	return fmt.Errorf("%w: an encoded value of %d bytes, the provider takes %d; "+
+		"store less in one entry or raise the provider's limit", driver.ErrTooLarge, n, limit)
 }
 
 // Has reports whether there is a live record. That is no access to it.
@@ -210,7 +218,7 @@ func (c *Call) look(key string, seen *Record) error {
 func (s *Store) read(ctx context.Context, key string, seen *Record) error {
 	item, found, err := s.cache.Get(ctx, key)
 	if err == nil && found {
-		return seen.parse(&item, time.Now())
+		return seen.parse(&item)
 	}
 	*seen = Record{}
 	return err

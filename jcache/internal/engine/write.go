@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
@@ -40,7 +39,7 @@ func (s *Store) swap(ctx context.Context, key string, seen *Record, ch *Change, 
 			// Who won? It may be an attempt of ours that the driver's
 			// client repeated.
 			if present != nil {
-				err = now.parse(present, time.Now())
+				err = now.parse(present)
 			} else {
 				err = s.read(ctx, key, now)
 			}
@@ -118,12 +117,18 @@ func (s *Store) touch(ctx context.Context, key string, seen *Record, deadline in
 // overwrite carries out a decision that looked at nothing.
 func (s *Store) overwrite(ctx context.Context, key string, ch *Change) error {
 	if ch.Act == Remove {
-		return s.settleRemoved(ctx, key, s.cache.Delete(ctx, key))
+		if err := s.cache.Delete(ctx, key); err != nil {
+			return s.settleRemoved(ctx, key, err)
+		}
+		return nil
 	}
 	if err := CheckRecord(ch.Record, s.info.MaxRecordBytes); err != nil {
 		return err
 	}
-	return s.settleStored(ctx, key, ch.WriteID, s.cache.Put(ctx, key, ch.Record, Time(ch.Deadline)))
+	if err := s.cache.Put(ctx, key, ch.Record, Time(ch.Deadline)); err != nil {
+		return s.settleStored(ctx, key, ch.WriteID, err)
+	}
+	return nil
 }
 
 // overwriteAll is overwrite for many keys and records. The result is that of PutBatch.
@@ -144,7 +149,7 @@ func (s *Store) exchange(ctx context.Context, key string, ch *Change, previous *
 	item, existed, err := s.features.Exchanger.Exchange(ctx, key, ch.Record, Time(ch.Deadline))
 	switch {
 	case err == nil && existed:
-		return previous.parse(&item, time.Now())
+		return previous.parse(&item)
 	case err == nil || !unsettled(ctx, err):
 		return err
 	}
