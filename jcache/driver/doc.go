@@ -49,6 +49,13 @@
 //     or in pieces is an answer; one to a call that was given up is not given to another
 //     call.
 //
+// # Health
+//
+// A provider that knows how it and its servers are implements [Reporter]: /healthz, metrics,
+// log lines and the waiting for a safe moment are made of it. One that hands records over
+// when it is closed implements [Leaver]. A cache that knows which keys cannot be served, or
+// which this process serves itself, implements [Locality].
+//
 // # Clocks
 //
 // A deadline is a time of the calling process's clock, in whole milliseconds. Send to
