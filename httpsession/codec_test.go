@@ -127,3 +127,34 @@ func TestCodecOfAttributes(t *testing.T) {
 		t.Error("a codec that nobody knows is accepted")
 	}
 }
+
+func BenchmarkGet(b *testing.B) {
+	b.Run("bool", func(b *testing.B) { benchmarkGet(b, true) })
+	b.Run("int", func(b *testing.B) { benchmarkGet(b, 1000) })
+	b.Run("int64", func(b *testing.B) { benchmarkGet(b, int64(1000)) })
+	b.Run("float64", func(b *testing.B) { benchmarkGet(b, 1.5) })
+	b.Run("bytes", func(b *testing.B) { benchmarkGet(b, []byte("some bytes")) })
+	b.Run("time", func(b *testing.B) { benchmarkGet(b, time.Unix(1, 2).UTC()) })
+	b.Run("duration", func(b *testing.B) { benchmarkGet(b, time.Second) })
+	b.Run("struct", func(b *testing.B) { benchmarkGet(b, item{Name: "pen"}) })
+}
+
+// benchmarkGet reads an attribute of a session that the request has read.
+func benchmarkGet[T any](b *testing.B, value T) {
+	site, visitor := newSite(b, httpsession.Options{}, nil), newBrowser(b)
+	m := site.manager()
+	visitor.in(m, func(_ http.ResponseWriter, r *http.Request) {
+		if err := httpsession.From(r).Set("name", value); err != nil {
+			b.Fatal(err)
+		}
+	})
+	visitor.in(m, func(_ http.ResponseWriter, r *http.Request) {
+		s, ctx := httpsession.From(r), r.Context()
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, ok, err := httpsession.Get[T](ctx, s, "name"); !ok || err != nil {
+				b.Fatal(ok, err)
+			}
+		}
+	})
+}

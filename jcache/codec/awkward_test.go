@@ -485,3 +485,21 @@ func TestFieldsOfOneJSONName(t *testing.T) {
 		t.Errorf("JSON: got error %v, want ErrInvalid with the path", err)
 	}
 }
+
+// A value of forty pointers that would be written as a million million is refused.
+func TestValuesThatShareTheirParts(t *testing.T) {
+	defer codec.SetMaxBytes(1 << 20)()
+	type both struct{ A, B any }
+	var pointers, lists, maps any = 1, 1, 1
+	codec.RegisterType[both]("codec_test.both")
+	for range 40 {
+		pointers = &both{pointers, pointers}
+		lists = []any{lists, lists}
+		maps = map[string]any{"a": maps, "b": maps}
+	}
+	for _, v := range []any{pointers, lists, maps} {
+		if _, err := codec.Append(nil, v); !errors.Is(err, codec.ErrInvalid) || !strings.Contains(err.Error(), "bytes") {
+			t.Errorf("%T: got error %v, want ErrInvalid", v, err)
+		}
+	}
+}

@@ -18,7 +18,7 @@ func (m *planner) slice(p *plan, t reflect.Type) {
 		if v.IsNil() {
 			return append(dst, cborNull), nil
 		}
-		if err := tooDeep(depth); err != nil {
+		if err := tooLarge(dst, depth); err != nil {
 			return nil, err
 		}
 		return appendElements(dst, v, elem, depth+1)
@@ -143,7 +143,7 @@ func (m *planner) mapping(p *plan, t reflect.Type) {
 		if v.IsNil() {
 			return append(dst, cborNull), nil
 		}
-		if err := tooDeep(depth); err != nil {
+		if err := tooLarge(dst, depth); err != nil {
 			return nil, err
 		}
 		dst = appendHead(dst, majorMap, uint64(v.Len()))
@@ -237,7 +237,7 @@ func (m *planner) pointer(p *plan, t reflect.Type) {
 		if v.IsNil() {
 			return append(dst, cborNull), nil
 		}
-		if err := tooDeep(depth); err != nil {
+		if err := tooLarge(dst, depth); err != nil {
 			return nil, err
 		}
 		if boxed {

@@ -22,3 +22,10 @@ func DecodeKey(data []byte, key reflect.Value) error {
 	}
 	return err
 }
+
+// SetMaxBytes bounds the size of values for a test.
+func SetMaxBytes(n int) (restore func()) {
+	before := maxBytes
+	maxBytes = n
+	return func() { maxBytes = before }
+}

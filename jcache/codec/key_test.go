@@ -300,3 +300,41 @@ func TestKeysThatOnlyTheValueTells(t *testing.T) {
 	}
 	same(t, now.Round(0).UTC(), now.Round(0).UTC())
 }
+
+// FuzzDecodeKey feeds the decoder anything: it must not panic, and what it accepts is a
+// key that can be encoded.
+func FuzzDecodeKey(f *testing.F) {
+	for name, s := range samples() {
+		if strings.HasPrefix(name, "key") {
+			f.Add(string(must(s.encode())))
+		}
+	}
+	f.Fuzz(func(t *testing.T, stored string) {
+		decodeKey[any](t, stored)
+		decodeKey[pair](t, stored)
+		decodeKey[shadowed](t, stored)
+		decodeKey[time.Time](t, stored)
+		decodeKey[netip.Addr](t, stored)
+		decodeKey[[2]string](t, stored)
+		decodeKey[int8](t, stored)
+		decodeKey[blank](t, stored)
+	})
+}
+
+func decodeKey[K comparable](t *testing.T, stored string) {
+	keys := mustKeys[K]()
+	key, err := keys.Decode(stored)
+	if err != nil {
+		if !errors.Is(err, codec.ErrUndecodable) {
+			t.Errorf("got error %v, want ErrUndecodable", err)
+		}
+		return
+	}
+	again, err := keys.Encode(key)
+	if err != nil {
+		return // a local time, or what is not a number, that nobody has stored
+	}
+	if back, err := keys.Decode(again); err != nil || back != key {
+		t.Errorf("%#v came back as %#v, %v", key, back, err)
+	}
+}

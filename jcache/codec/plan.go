@@ -37,6 +37,18 @@ type part struct {
 // encoding/json. It ends values that contain themselves, for none can without them.
 const maxDepth = 10000
 
+// maxBytes ends values that share so many of their parts that they become endless where
+// each is written out.
+var maxBytes = 1 << 30
+
+// tooLarge is asked before anything that another part of the value may share is written.
+func tooLarge(dst []byte, depth int) error {
+	if len(dst) > maxBytes {
+		return refuse("more than %d bytes", maxBytes)
+	}
+	return tooDeep(depth)
+}
+
 func tooDeep(depth int) error {
 	if depth < maxDepth {
 		return nil

@@ -51,8 +51,8 @@ const (
 // RegisterType, if it is not of a basic type.
 //
 // The rest matches ErrInvalid, with the path to what cannot be stored: functions,
-// channels, complex numbers, values that contain themselves or have more than 10,000
-// levels. Pointers to the same variable come back as pointers to copies of it.
+// channels, complex numbers, values that contain themselves, have more than 10,000
+// levels, or more than 1 GiB. Pointers to the same variable come back as pointers to copies of it.
 //
 // Equal values give equal bytes, whatever the order of a map.
 func Append(dst []byte, value any) ([]byte, error) {
