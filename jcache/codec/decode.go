@@ -19,61 +19,82 @@ import (
 // one or registered.
 func Decode[V any](data []byte) (V, error) {
 	var v V
-	if err := decodeInto(data, &v); err != nil {
-		var zero V
+	if decodeFast(data, &v) {
+		return v, nil
+	}
+	return decodeSlow[V](data)
+}
+
+// decodeSlow has a variable of its own, so that that of Decode stays on the stack.
+func decodeSlow[V any](data []byte) (V, error) {
+	var v, zero V
+	if err := decodeAny(data, &v); err != nil {
 		return zero, err
 	}
 	return v, nil
 }
 
-// decodeInto knows the types that are read most, and stores them without reflection.
 func decodeInto(data []byte, target any) error {
+	if decodeFast(data, target) {
+		return nil
+	}
+	return decodeAny(data, target)
+}
+
+func decodeAny(data []byte, target any) error {
 	if len(data) == 0 {
 		return &fault{kind: ErrUndecodable, why: "the value is empty"}
+	}
+	return decodeOther(data[0], data[1:], reflect.ValueOf(target).Elem())
+}
+
+// decodeFast decodes the types that are read most, if they are stored as such, without
+// reflection.
+func decodeFast(data []byte, target any) bool {
+	if len(data) == 0 {
+		return false
 	}
 	tag, body := data[0], data[1:]
 	switch t := target.(type) {
 	case *bool:
 		if (tag == tagTrue || tag == tagFalse) && len(body) == 0 {
 			*t = tag == tagTrue
-			return nil
+			return true
 		}
 	case *string:
 		if tag == tagString {
 			*t = string(body)
-			return nil
+			return true
 		}
 	case *int:
 		if n, ok := whole(tag, tagInt, body); ok && int64(int(n)) == n {
 			*t = int(n)
-			return nil
+			return true
 		}
 	case *int64:
 		if n, ok := whole(tag, tagInt64, body); ok {
 			*t = n
-			return nil
+			return true
 		}
 	case *time.Duration:
 		if n, ok := whole(tag, tagDuration, body); ok {
 			*t = time.Duration(n)
-			return nil
+			return true
 		}
 	case *float64:
 		if tag == tagFloat64 && len(body) == 8 {
 			*t = math.Float64frombits(binary.LittleEndian.Uint64(body))
-			return nil
+			return true
 		}
 	case *[]byte:
 		if tag == tagBytes {
 			*t = append([]byte{}, body...)
-			return nil
+			return true
 		}
 	case *time.Time:
-		if tag == tagTime && t.UnmarshalBinary(body) == nil {
-			return nil
-		}
+		return tag == tagTime && t.UnmarshalBinary(body) == nil
 	}
-	return decodeOther(tag, body, reflect.ValueOf(target).Elem())
+	return false
 }
 
 func whole(tag, want byte, body []byte) (int64, bool) {
