@@ -35,7 +35,7 @@ var settings = []setting.Setting{
 	setting.Parsed(setting.Setting{Name: "syncReplicas", Default: "all",
 		Doc: "How many of the replicas have a write before it is acknowledged, 0 to 16, or all; it survives the loss of that many members at once."},
 		func(o *Options) *int { return &o.SyncReplicas }, parseSyncReplicas),
-	setting.Into(setting.Setting{Name: "minCopies", Default: "1", Min: 1,
+	setting.Into(setting.Setting{Name: "minCopies", Default: "1", Min: 1, Max: allMembers,
 		Doc: "How many members must have a copy, the primary included, for a record to be written; writes wait while there are fewer."},
 		func(o *Options) *int { return &o.MinCopies }),
 	setting.Into(setting.Setting{Name: "secret", Secret: true, Check: checkSecret,

@@ -118,18 +118,20 @@ func TestBadFiles(t *testing.T) {
 // there is one.
 func TestFoundValues(t *testing.T) {
 	setVariables(t)
-	f, err := clientfile.Read(filepath.Join("testdata", "found.yaml"), clientfile.Overrides{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got strings.Builder
-	for _, r := range f.Found {
-		if r.Name == "password" {
-			r.Value = "not shown"
+	for _, path := range []string{"testdata/found.yaml", "testdata/ok/three.xml", "testdata/ok/member.xml"} {
+		f, err := clientfile.Read(path, clientfile.Overrides{})
+		if err != nil {
+			t.Fatal(err)
 		}
-		fmt.Fprintf(&got, "%s = %v at %s\n", r.Name, r.Value, r.From)
+		var got strings.Builder
+		for _, r := range f.Found {
+			if r.Name == "password" {
+				r.Value = "not shown"
+			}
+			fmt.Fprintf(&got, "%s = %v at %s\n", r.Name, r.Value, r.From)
+		}
+		compare(t, path+".found", got.String())
 	}
-	compare(t, filepath.Join("testdata", "found.yaml"), got.String())
 }
 
 func TestOverridesSilenceTheFile(t *testing.T) {

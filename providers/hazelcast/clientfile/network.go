@@ -63,6 +63,7 @@ func (r *reader) network(n *node) {
 			period = 3000 // Hazelcast's own
 		}
 		f.ConnectTimeout = time.Duration(limit) * time.Duration(period) * time.Millisecond
+		r.found("connectTimeout", n.Child("connection-attempt-limit"), f.ConnectTimeout)
 	}
 }
 
