@@ -6,10 +6,11 @@ import (
 
 	"github.com/keepsake-cache/keepsake/configfile"
 	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
 type peerCommand struct {
-	Config  string `required:"" placeholder:"FILE" help:"Configuration file whose cacheManager is a peer."`
+	Config  string `required:"" placeholder:"FILE" help:"Configuration file whose cacheManager keeps its records in the processes that use it, as peer does."`
 	Metrics string `placeholder:"ADDR" help:"Where /metrics, /healthz, /readyz and /livez are served in plain HTTP, host:port. Without it they are not."`
 }
 
@@ -20,9 +21,6 @@ func (c *peerCommand) Run(ctx context.Context, to streams) error {
 		return err
 	}
 	for _, m := range cfg.CacheManagers {
-		if m.Config.Provider != "peer" {
-			return fmt.Errorf("%s: the provider %s keeps its records elsewhere; keepsake peer is for the provider peer", c.Config, m.Config.Provider)
-		}
 		if m.Config.Settings["mode"] == "client" {
 			return fmt.Errorf("%s: a client holds no records; keepsake peer is for the modes server and both", c.Config)
 		}
@@ -40,7 +38,7 @@ func (c *peerCommand) Run(ctx context.Context, to streams) error {
 	if err != nil {
 		return err
 	}
-	if err := keep(ctx, to, cfg, system, m); err != nil {
+	if err := c.keep(ctx, to, cfg, system, m); err != nil {
 		_ = system.Close(context.WithoutCancel(ctx)) // err says what is wrong
 		return err
 	}
@@ -48,12 +46,16 @@ func (c *peerCommand) Run(ctx context.Context, to streams) error {
 }
 
 // keep keeps records until ctx ends, watched by a monitor that may be nil.
-func keep(ctx context.Context, to streams, cfg *configfile.Config, system *configfile.System, watched *monitor) error {
+func (c *peerCommand) keep(ctx context.Context, to streams, cfg *configfile.Config, system *configfile.System, watched *monitor) error {
 	managers := make([]*jcache.CacheManager, len(cfg.CacheManagers))
 	for i, m := range cfg.CacheManagers {
 		var err error
 		if managers[i], err = system.CacheManager(m.ID); err != nil {
 			return err
+		}
+		if _, here := managers[i].Unwrap().(driver.Safety); !here {
+			return fmt.Errorf("%s: the provider %s keeps its records elsewhere; the command peer is for one that keeps them in the processes that use it",
+				c.Config, m.Config.Provider)
 		}
 	}
 	if watched != nil {

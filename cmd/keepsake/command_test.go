@@ -103,6 +103,7 @@ func TestCommandLine(t *testing.T) {
 		{"conformance -config several.yaml -manager c", 1, nil, []string{"no cacheManager \"c\"; ask for one of a, b\n"}},
 		{"peer --config client.yaml", 1, nil, []string{"client.yaml: a client holds no records"}},
 		{"peer --config memory.yaml", 1, nil, []string{"memory.yaml: the provider memory keeps its records elsewhere"}},
+		{"conformance -config memory.yaml -through servers", 1, nil, []string{"memory.yaml: --through takes a setting with the address of a single server, host:port; servers is none"}},
 		{"conformance -config unreached.yaml", 1, nil, []string{"provider unavailable"}},
 	}
 	for _, test := range tests {
@@ -158,9 +159,12 @@ func TestConformance(t *testing.T) {
   <cacheManager id="far" provider="memcached"><properties servers="` + memcached.Addr + `"/></cacheManager>
 </keepsake>`,
 	})
-	for _, id := range []string{"near", "far"} {
+	for id, through := range map[string]string{"near": "", "far": "servers"} {
 		t.Run(id, func(t *testing.T) {
-			out, problems, status := keepsake(t, dir, "conformance", "-config", "both.xml", "-manager", id)
+			out, problems, status := keepsake(t, dir, "conformance", "-config", "both.xml", "-manager", id, "-through", through)
+			if notRun := strings.Contains(out, "not run: "); notRun != (through == "") {
+				t.Errorf("the rules for a broken network are left out: %v", notRun)
+			}
 			lines := strings.Split(strings.TrimSpace(out), "\n")
 			var passed, failed, unsupported int
 			_, err := fmt.Sscanf(lines[len(lines)-1], "conformance: %d passed, %d failed, %d unsupported", &passed, &failed, &unsupported)

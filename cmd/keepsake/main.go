@@ -3,7 +3,8 @@
 //
 //	keepsake check FILE...                                what configuration files mean, or what is wrong with them
 //	keepsake schema [--format json|xsd|markdown]          a schema of the file, for editors, or a reference
-//	keepsake conformance --config FILE [--manager ID]     whether the provider that the file chooses keeps its promises
+//	keepsake conformance --config FILE [--manager ID] [--through SETTING]
+//	                                                      whether the provider that the file chooses keeps its promises
 //	keepsake peer --config FILE [--metrics ADDR]          a member of a grid that only keeps records
 //
 // Flags may have one dash or two. The exit status is 0 if all is well, 1 if a file or a

@@ -7,19 +7,36 @@ import (
 
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // The smallest provider there can be: a map and a lock. All of jcache works on it,
 // except what needs a list of the entries.
 func init() {
 	jcache.Register(driver.Definition{
-		Name: "tiny",
-		Doc:  "A map and a lock.",
-		Open: func(context.Context, driver.Config) (driver.Provider, error) { return &provider{}, nil },
+		Name:     "tiny",
+		Doc:      "A map and a lock.",
+		Settings: settings,
+		Open: func(_ context.Context, cfg driver.Config) (driver.Provider, error) {
+			p := new(provider)
+			setting.Fill(settings, cfg.Values, &p.options)
+			return p, nil
+		},
 	})
 }
 
+// options are what a configuration file can say. What is declared here is checked, documented
+// and part of the schema.
+type options struct{ MaxEntries int64 }
+
+var settings = []setting.Setting{
+	setting.Into(setting.Setting{Name: "maxEntries", Doc: "Bound on the number of entries of each cache; 0: none."},
+		func(o *options) *int64 { return &o.MaxEntries }),
+}
+
 type provider struct {
+	options
+
 	mu     sync.Mutex
 	caches map[string]*cache
 }
@@ -31,7 +48,7 @@ func (p *provider) OpenCache(_ context.Context, name string, _ driver.CacheOptio
 		if p.caches == nil {
 			p.caches = make(map[string]*cache)
 		}
-		p.caches[name] = &cache{items: make(map[string]driver.Item)}
+		p.caches[name] = &cache{max: p.MaxEntries, items: make(map[string]driver.Item)}
 	}
 	return p.caches[name], nil
 }
@@ -40,6 +57,8 @@ func (p *provider) Ping(context.Context) error  { return nil }
 func (p *provider) Close(context.Context) error { return nil }
 
 type cache struct {
+	max int64 // or zero
+
 	mu      sync.Mutex
 	version uint64
 	items   map[string]driver.Item
@@ -58,8 +77,7 @@ func (c *cache) Get(_ context.Context, key string) (driver.Item, bool, error) {
 func (c *cache) Put(_ context.Context, key string, record []byte, deadline time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.set(key, record, deadline)
-	return nil
+	return c.set(key, record, deadline)
 }
 
 func (c *cache) Delete(_ context.Context, key string) error {
@@ -81,16 +99,20 @@ func (c *cache) Swap(_ context.Context, key string, old driver.Token, record []b
 	}
 	if record == nil {
 		delete(c.items, key)
-	} else {
-		c.set(key, record, deadline)
+		return true, nil, nil
 	}
-	return true, nil, nil
+	err := c.set(key, record, deadline)
+	return err == nil, nil, err
 }
 
 // set stores a record under a version that no other has had.
-func (c *cache) set(key string, record []byte, deadline time.Time) {
+func (c *cache) set(key string, record []byte, deadline time.Time) error {
+	if _, ok := c.items[key]; !ok && c.max > 0 && int64(len(c.items)) >= c.max {
+		return driver.ErrFull
+	}
 	c.version++
 	c.items[key] = driver.Item{Record: record, Token: driver.Token{N: c.version}, Deadline: deadline}
+	return nil
 }
 
 // live returns the item of a key, and drops it if it is dead. Drivers without
