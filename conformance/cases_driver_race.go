@@ -52,18 +52,7 @@ var raceCases = []testCase{
 			e.parallel(goroutines, func(i int) {
 				c := [2]client{a, b}[i%2]
 				for range each {
-					turns[i%2].Lock()
-					for tries, done := 0, false; !done; tries++ {
-						if tries == 1000 {
-							e.Fatalf("a swap with the token that was just read is refused again and again")
-						}
-						item := c.item(key)
-						n, err := strconv.Atoi(text(item))
-						e.ok(err)
-						runtime.Gosched() // so that others come in between, be the driver ever so fast
-						done, _ = c.swap(key, item.Token, strconv.Itoa(n+1))
-					}
-					turns[i%2].Unlock()
+					c.increment(key, &turns[i%2])
 				}
 			})
 			e.equal("the sum", a.get(key), strconv.Itoa(goroutines*each))
@@ -119,6 +108,22 @@ var raceCases = []testCase{
 			}
 		},
 	},
+}
+
+// increment adds one to the number under a key, in its turn.
+func (c client) increment(key string, turn *sync.Mutex) {
+	turn.Lock()
+	defer turn.Unlock() // also if the case ends here
+	for range 1000 {
+		item := c.item(key)
+		n, err := strconv.Atoi(text(item))
+		c.e.ok(err)
+		runtime.Gosched() // so that others come in between, be the driver ever so fast
+		if swapped, _ := c.swap(key, item.Token, strconv.Itoa(n+1)); swapped {
+			return
+		}
+	}
+	c.e.Fatalf("a swap with the token that was just read is refused again and again")
 }
 
 // A recordCall is a call of the bare driver. Texts stand for records, which are all
