@@ -166,7 +166,7 @@ func (p *wireProvider) spoilError(ctx context.Context, r wireRequest, kind, err 
 		kind = driver.ErrUnavailable
 	case p.is("an error of a get is an unknown outcome") && r.Op == "get":
 		kind = driver.ErrIndeterminate
-	case p.is("an error is what the connection says") && kind == driver.ErrUnavailable:
+	case p.is("an error is what the connection says") && errors.Is(kind, driver.ErrUnavailable):
 		return err
 	case p.is("an error tells the key"):
 		return fmt.Errorf("%w: %s: %w", kind, r.Key, err)
