@@ -181,8 +181,11 @@ func (m *planner) mapping(p *plan, t reflect.Type) {
 		}
 		v.Set(reflect.MakeMapWithSize(t, min(int(h.n), roomPerByte*len(rest)/size+1)))
 		var last []byte
+		k, e := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
 		for range h.n {
-			k, e, whole := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem(), rest
+			k.SetZero()
+			e.SetZero()
+			whole := rest
 			if rest, err = key.decode(rest, k, depth+1); err != nil {
 				return nil, at("[key]", err)
 			}
