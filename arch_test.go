@@ -42,7 +42,7 @@ var arrows = []struct {
 	{"conformance/nemesis", []string{"jcache", "jcache/driver", "configfile", "providers", "providers/", "internal/servers"}, "it is an application, and starts what it hurts"},
 	{"command", []string{"jcache", "jcache/driver", "configfile", "conformance", "metrics"}, "it is an application without its providers, so that any provider's author can link it"},
 	{"cmd/", []string{"command", "providers"}, "a command links its providers and runs"},
-	{"examples/", []string{"jcache", "jcache/driver", "httpsession", "configfile", "conformance", "command", "providers", "providers/", "internal/servers"}, "examples are applications"},
+	{"examples/", []string{"jcache", "jcache/driver", "jcache/driver/setting", "httpsession", "configfile", "conformance", "command", "providers", "providers/", "internal/servers"}, "examples are applications"},
 	{"internal/configtree", []string{"jcache/driver/setting"}, "it reads files of any content, and tells problems as all do"},
 	{"internal/servers", nil, "it runs programs and knows nothing of ours"},
 	{"internal/servertest", []string{"internal/servers"}, "it makes servers fit for tests"},
