@@ -15,14 +15,17 @@ const (
 	cookieClear
 )
 
-// begin stores the session, and says what the browser has to learn, and whether the response
-// depends on the session. If late, it can learn nothing any more.
-func (s *Session) begin(late bool) (cookie cookieChange, id string, used bool, err error) {
+// begin stores the session before w begins, and says what the browser has to learn, and whether
+// the response depends on the session. If late, the browser can learn nothing any more.
+func (s *Session) begin(w *response) (cookie cookieChange, id string, used, late bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sent = late
-	if len(s.victims) > 0 || !s.wishes.none() {
-		err = s.flush(lasting{s.exchange}, "", nil)
+	if pending := len(s.victims) > 0 || !s.wishes.none(); pending || s.fresh {
+		late = w.headerSent()
+		s.sent = late
+		if pending {
+			err = s.flush(lasting{s.exchange}, "", nil)
+		}
 	}
 	if err == nil {
 		s.touch(lasting{s.exchange}, s.arrived)
@@ -39,7 +42,7 @@ func (s *Session) begin(late bool) (cookie cookieChange, id string, used bool, e
 	case s.cleared && s.id == "":
 		cookie = cookieClear
 	}
-	return cookie, s.id, s.state != unknown, err
+	return cookie, s.id, s.state != unknown, late, err
 }
 
 // needsCookie reports whether the browser would have to learn an id from the response. If

@@ -83,8 +83,8 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 			return
 		}
 		x := &exchange{Context: r.Context()}
-		x.session = Session{manager: m, opts: m.opts.Load(), exchange: x, arrived: time.Now()}
-		x.response = response{ResponseWriter: w, exchange: x}
+		x.session.manager, x.session.opts, x.session.exchange, x.session.arrived = m, m.opts.Load(), x, time.Now()
+		x.response.ResponseWriter, x.response.exchange = w, x
 		x.request = r.WithContext(x)
 		defer x.leave(r)
 		next.ServeHTTP(x.response.withAbilities(), x.request)

@@ -114,8 +114,7 @@ func (w *response) begin() error {
 	w.begun = true
 	x := w.exchange
 	s := &x.session
-	late := w.headerSent()
-	cookie, id, used, err := s.begin(late)
+	cookie, id, used, late, err := s.begin(w)
 	w.replaced = err != nil && !late
 	h := w.ResponseWriter.Header()
 	if w.replaced {
