@@ -48,14 +48,17 @@ func (c *cache) Close() error { return nil }
 
 func (c *cache) partition(key string) int { return topology.PartitionOf(key, c.p.partitions) }
 
-// Placement implements driver.Locality: a key is local where this process is the primary. To
-// a client no key is nearer than another one.
+// Placement implements driver.Locality: a key is local where this process is the primary, and
+// unavailable while it is held. To a client no key is nearer than another one.
 func (c *cache) Placement(key string) driver.Placement {
 	config := c.p.node.Config()
-	switch {
-	case config == nil:
+	if config == nil {
 		return driver.Unavailable
-	case config.Partitions[c.partition(key)].Primary == c.p.node.ID():
+	}
+	switch p := &config.Partitions[c.partition(key)]; {
+	case len(p.Held) > 0:
+		return driver.Unavailable
+	case p.Primary == c.p.node.ID():
 		return driver.Local
 	case c.p.opts.Mode == Client:
 		return driver.Anywhere

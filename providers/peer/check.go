@@ -22,7 +22,7 @@ func (o Options) check(v setting.Values) (reached, error) {
 	bad(o.lags() && o.OnSplit == Consistency, "syncReplicas", "consistency on a split needs it to be all: the larger side may lack an acknowledged write")
 	bad(o.MinCopies > o.leastCopies(), "minCopies", "must be from 1 to %d, the primary and the replicas that writes wait for", o.leastCopies())
 	bad(o.Mode > Client, "mode", "is none of both, server and client")
-	bad(o.OnSplit > Consistency, "onSplit", "is none of availability and consistency")
+	bad(o.OnSplit > Consistency, "onSplit", "is none of auto, availability and consistency")
 	bad(o.WhenFull > Evict, "whenFull", "is none of reject and evict")
 	bad(!knownPolicies(o.Merge), "merge", "there is no such policy")
 	errs = append(errs, o.checkFiles()...)

@@ -13,9 +13,11 @@
 //
 // Operations on one key are linearizable as long as the network does not split, also
 // while members fail, pause, join and leave. The exception is a provider with LocalReads.
-// When the network splits, both sides go on unless OnSplit is Consistency; when they meet
-// again they merge: the later write of a key wins, unless its codec has a merge of its own
-// as sessions have, and what was deleted stays deleted.
+// When the network splits a grid of three members or more, only the side with most of them
+// goes on; of two, both do. Options.OnSplit chooses otherwise. What no member in reach has a
+// copy of is never said to be absent: operations on it wait, and end as unavailable. When sides
+// that went on meet again they merge: the later write of a key wins, unless its codec has a merge
+// of its own as sessions have, and what was deleted stays deleted.
 //
 // Records are in memory only. When the last member ends they are gone.
 //

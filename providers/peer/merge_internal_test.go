@@ -62,7 +62,7 @@ func (s *side) do(req part.Request) part.Result {
 func (s *side) give(to *side, common part.Version) {
 	s.t.Helper()
 	s.merged = false
-	s.replica.Offer(s.now(), to.id, common, &s.fx)
+	s.replica.Offer(s.now(), to.id, common, true, &s.fx)
 	for len(s.fx.Send)+len(to.fx.Send) > 0 {
 		for _, from := range []*side{s, to} {
 			target := s

@@ -81,6 +81,8 @@ var metrics = []metric{
 		value: func(n *numbers) float64 { return float64(n.HandOffs) }},
 	{name: "short_partitions", gauge: true, help: "Partitions of the grid that have fewer copies than they should have.",
 		value: func(n *numbers) float64 { return float64(n.Short) }},
+	{name: "held_partitions", gauge: true, help: "Partitions of the grid that are not served because nobody who has them answers.",
+		value: func(n *numbers) float64 { return float64(n.Held) }},
 	{name: "lost_partitions", gauge: true, help: "Partitions of the grid that were lost, with all their copies, at some time.",
 		value: func(n *numbers) float64 { return float64(n.Lost) }},
 	{name: "primary_partitions", gauge: true, help: "Partitions of which this member is the primary.",

@@ -10,6 +10,7 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/node"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/view"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/wire"
 )
 
@@ -55,6 +56,10 @@ type Options struct {
 	Security Security
 	// OnSplit says what happens when the network splits the grid.
 	OnSplit OnSplit
+	// ForgetAfter is for how long records wait for the members that have them and do not
+	// answer, if no other has a copy. Then they count as lost. Zero: ten minutes. Less than
+	// zero: for ever.
+	ForgetAfter time.Duration
 	// Merge says, by the name of a cache, what becomes of its records when the sides of a
 	// split meet again. The empty name stands for all caches that are not named. Nil:
 	// MergeLatest for all.
@@ -116,8 +121,12 @@ type Security = wire.Security
 type OnSplit uint8
 
 const (
-	// Availability has both sides go on, and merge when they meet again.
-	Availability OnSplit = iota
+	// Auto has, of three members or more, only the side with most of them go on; of two,
+	// both sides do, and merge when they meet again.
+	Auto OnSplit = iota
+	// Availability has all sides go on, each with the records that it has a copy of, and
+	// merge when they meet again.
+	Availability
 	// Consistency has only the side with more members go on; of equal sides, the one
 	// with the oldest member.
 	Consistency
@@ -136,6 +145,7 @@ const (
 const (
 	defaultListen         = "127.0.0.1:0"
 	defaultDomain         = "keepsake"
+	defaultForgetAfter    = 10 * time.Minute
 	defaultRequestTimeout = 5 * time.Second
 	defaultJoinTimeout    = 3 * time.Second
 	defaultFailureTimeout = 1500 * time.Millisecond
@@ -176,6 +186,9 @@ func (o Options) withDefaults() Options {
 	if o.LeaveTimeout == 0 {
 		o.LeaveTimeout = defaultLeaveTimeout
 	}
+	if o.ForgetAfter == 0 {
+		o.ForgetAfter = defaultForgetAfter
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -196,12 +209,15 @@ func (o Options) node() (node.Options, error) {
 	}
 	return node.Options{
 		Mode: o.Mode, Listen: listen, Advertise: reached.addr, AdvertiseHost: reached.host, Join: join, Cluster: o.Domain, Zone: o.Zone, Security: o.Security,
-		Partitions: partitions, Copies: copies, Consistency: o.OnSplit == Consistency, LocalReads: o.LocalReads,
+		Partitions: partitions, Copies: copies, Split: splits[o.OnSplit], Patience: max(o.ForgetAfter, 0), LocalReads: o.LocalReads,
 		Startup: o.JoinTimeout, Silence: o.FailureTimeout, Logger: o.Logger, Clock: o.Clock, Network: o.network,
 		Replica: part.Options{Sync: o.sync(), Copies: copies, MinCopies: o.MinCopies, Memory: o.budget(), Evicts: func(string) bool { return o.WhenFull == Evict }, Processors: processor,
 			Merge: o.mergeFunc, Discards: o.discards},
 	}, nil
 }
+
+// splits are the values of OnSplit as the view has them.
+var splits = map[OnSplit]view.Split{Auto: view.Auto, Availability: view.All, Consistency: view.Most}
 
 // lags reports whether a write may be acknowledged before all replicas have it.
 func (o Options) lags() bool {

@@ -53,8 +53,12 @@ var settings = []setting.Setting{
 	}, Rules: []setting.Rule{setting.Together("caFile", "certFile", "keyFile"), setting.Requires("names", "caFile")}},
 	setting.Into(setting.Setting{Name: "plaintext", Doc: "Whether connections are neither encrypted nor authenticated; on loopback addresses only."},
 		func(o *Options) *bool { return &o.Security.Plaintext }),
-	setting.Choice(setting.Setting{Name: "onSplit", Default: "availability", Doc: "What the sides of a split do: both go on and merge later, or only the larger one goes on."},
-		func(o *Options) *OnSplit { return &o.OnSplit }, map[string]OnSplit{"availability": Availability, "consistency": Consistency}),
+	setting.Choice(setting.Setting{Name: "onSplit", Default: "auto",
+		Doc: "What the sides of a split do: all go on and merge later (availability); only the larger one goes on (consistency); or auto, which is consistency for three members or more and availability for two."},
+		func(o *Options) *OnSplit { return &o.OnSplit }, map[string]OnSplit{"auto": Auto, "availability": Availability, "consistency": Consistency}),
+	setting.Parsed(setting.Setting{Name: "forgetAfter", Default: "10m",
+		Doc: "How long records wait for members that do not answer, if no other has a copy, before they count as lost; or never."},
+		func(o *Options) *time.Duration { return &o.ForgetAfter }, parseForgetAfter),
 	setting.Parsed(setting.Setting{Name: "merge", Default: "latest",
 		Doc: "What becomes of the smaller side's records afterwards: latest, first (the larger side's stay) or discard, and name=policy for single caches."},
 		func(o *Options) *map[string]MergePolicy { return &o.Merge }, parseMerge),
@@ -131,6 +135,17 @@ func optionsOf(v driver.Values) (o Options) {
 
 // maxReplicas is more than anybody needs, short of all members.
 const maxReplicas = 16
+
+func parseForgetAfter(text string) (time.Duration, error) {
+	if text == "never" {
+		return -1, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, errors.New("is neither a duration such as 10m nor never")
+	}
+	return d, nil
+}
 
 func parseReplicas(text string) (int, error) {
 	if text == "domain" {

@@ -229,7 +229,7 @@ func (a *Agent) tell(ev Event) {
 // watch makes suspicions of connections that are refused: the gossip itself notices a
 // death only after seconds.
 func (a *Agent) watch(ev wire.Event) {
-	if ev.Kind != wire.Refused {
+	if ev.Kind != wire.Refused && ev.Kind != wire.Replaced {
 		return
 	}
 	a.mu.Lock()

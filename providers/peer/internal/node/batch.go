@@ -50,7 +50,11 @@ func (l *life) askAll(ctx context.Context, reqs []part.Request, results []part.R
 	}
 	groups := make(map[topology.ID][]int)
 	for i := range reqs {
-		primary := c.Partitions[l.n.partitionOf(&reqs[i])].Primary
+		p := &c.Partitions[l.n.partitionOf(&reqs[i])]
+		if len(p.Held) > 0 {
+			continue // each waits on its own
+		}
+		primary := p.Primary
 		groups[primary] = append(groups[primary], i)
 	}
 	var work sync.WaitGroup

@@ -21,6 +21,11 @@ func (f farewells) change(old, c *topology.Config, now int64) {
 		for i := range old.Members {
 			f[old.Members[i].ID] = now
 		}
+		for i := range old.Absent {
+			if id := old.Absent[i].ID; !c.Waits(id) {
+				f[id] = now
+			}
+		}
 	}
 	for i := range c.Members {
 		delete(f, c.Members[i].ID)

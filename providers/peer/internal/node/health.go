@@ -53,6 +53,10 @@ func (m *membership) health(h *driver.Health) {
 	case c.Merging != 0:
 		h.Unready = append(h.Unready, "the network was split, and this side gives its records to the other one")
 	}
+	if held := c.Held(); held > 0 {
+		h.Unsafe = append(h.Unsafe, fmt.Sprintf("%d of %d partitions are not served, since none of the members that have them answers: %s",
+			held, len(c.Partitions), strings.Join(absent(c), ", ")))
+	}
 	m.countCopies(h, c, now)
 	if !safe && h.Ready() && len(h.Pending) == 0 {
 		h.Pending = append(h.Pending, "records are being copied")
@@ -65,6 +69,16 @@ func (m *membership) health(h *driver.Health) {
 	if len(c.Members) == 1 {
 		m.alone(h, now)
 	}
+}
+
+// absent returns the addresses of the members for whom partitions are held.
+func absent(c *topology.Config) (list []string) {
+	for i := range c.Absent {
+		if c.HeldFor(c.Absent[i].ID) {
+			list = append(list, c.Absent[i].Addr)
+		}
+	}
+	return list
 }
 
 // countCopies says of how many partitions there are not the copies that there should be.

@@ -67,8 +67,10 @@ func newMember(n *Node, listener net.Listener, reborn bool) (*life, error) {
 	m := &membership{life: l, reborn: reborn, gone: make(farewells)}
 	l.member = m
 	m.found.wake = make(chan struct{}, 1)
+	m.self.Reborn = reborn
 	m.view = view.New(view.Options{
-		Self: m.self, Partitions: o.Partitions, Copies: o.Copies, HandOffs: handOffs, Consistency: o.Consistency,
+		Self: m.self, Partitions: o.Partitions, Copies: o.Copies, HandOffs: handOffs,
+		Split: o.Split, Patience: o.Patience,
 		Async:     o.Replica.Sync != 0,
 		Heartbeat: o.Heartbeat, Lease: o.Lease, Silence: o.Silence,
 		Draw:  rand.Uint64,
@@ -306,8 +308,14 @@ func (m *membership) hearOf(id topology.ID, addr string) {
 
 // connection takes in what the connections say.
 func (m *membership) connection(e wire.Event) {
-	if e.Kind == wire.Refused && e.ID != 0 {
+	if e.ID == 0 {
+		return
+	}
+	switch e.Kind {
+	case wire.Refused:
 		m.step(func(now int64) { m.view.Refused(now, e.ID) })
+	case wire.Replaced:
+		m.step(func(now int64) { m.view.Replaced(now, e.ID) })
 	}
 }
 

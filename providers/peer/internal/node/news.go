@@ -40,6 +40,13 @@ func (m *membership) tell(old, c *topology.Config) {
 			log.Info("peer: a member leaves, and hands over first", "member", was.Addr, "members", addresses(c))
 		}
 	}
+	switch held := c.Held(); {
+	case held > old.Held():
+		log.Error("peer: partitions are held: nobody who has them answers, and they are served when somebody is back",
+			"partitions", held, "of", len(c.Partitions), "absent", absent(c))
+	case held < old.Held():
+		log.Info("peer: fewer partitions are held", "partitions", held, "of", len(c.Partitions))
+	}
 	if lost := m.losses.change(old, c, m.mono()); lost > 0 {
 		log.Error("peer: partitions were lost with all their copies; what was in them is gone",
 			"partitions", lost, "of", len(c.Partitions), "members", addresses(c))

@@ -20,6 +20,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/view"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/wire"
 )
 
@@ -45,8 +46,9 @@ type Options struct {
 	Network Network
 	// Partitions and Copies are the same for all members.
 	Partitions, Copies int
-	// Consistency stops the smaller side of a cut instead of serving on both.
-	Consistency bool
+	// Split and Patience are as in view.Options.
+	Split    view.Split
+	Patience time.Duration
 	// LocalReads lets any replica in sync answer a Get, not only the primary.
 	LocalReads bool
 	// Startup is how long others are looked for before a cluster of its own is

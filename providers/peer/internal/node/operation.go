@@ -20,6 +20,7 @@ var (
 	errMalformed   = errors.New("malformed message")
 	errNoMember    = errors.New("this process is not a member of a cluster at the moment")
 	errNotServed   = errors.New("the partition is not served at the moment")
+	errHeld        = errors.New("none of the members that have this partition answers; it is served again when one of them is back")
 	errClosed      = errors.New("this process has left the grid")
 )
 
@@ -161,6 +162,9 @@ func (l *life) ask(ctx context.Context, partition int, req *part.Request) (part.
 	c := l.config.Load()
 	if c == nil {
 		return part.Result{}, fmt.Errorf("%w: %w", wire.ErrNotSent, errNoMember)
+	}
+	if len(c.Partitions[partition].Held) > 0 {
+		return part.Result{}, fmt.Errorf("%w: %w", wire.ErrNotSent, errHeld)
 	}
 	primary := c.Partitions[partition].Primary
 	l.n.tallies[partition].ask(primary == l.self.ID)

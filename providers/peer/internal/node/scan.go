@@ -55,6 +55,9 @@ func (l *life) askScan(ctx context.Context, cache string, places []Place, limit 
 	if c == nil {
 		return nil, errNoMember
 	}
+	if len(c.Partitions[places[0].Partition].Held) > 0 {
+		return nil, errHeld
+	}
 	primary := c.Partitions[places[0].Partition].Primary
 	if primary == l.self.ID {
 		return l.member.scan(c, cache, places, limit), nil

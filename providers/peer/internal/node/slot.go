@@ -47,7 +47,7 @@ const (
 func (s *slot) init(m *membership, number int) {
 	o := m.n.opts.Replica
 	o.Self, o.Partition, o.Origin = m.self.ID, number, m.born.UnixMicro()
-	o.Consistency = m.n.opts.Consistency
+	o.Leased = m.n.opts.Split != view.All
 	s.m, s.number, s.replica = m, number, part.New(o)
 	s.waiting = make(map[uint64]waiter)
 	s.lease.Store(-1)
@@ -128,7 +128,7 @@ func (s *slot) offer(o view.Offer) {
 			s.replica.CancelOffer()
 			return
 		}
-		s.replica.Offer(now, o.To, part.Version(o.Common), &s.fx)
+		s.replica.Offer(now, o.To, part.Version(o.Common), o.Whole, &s.fx)
 	})
 }
 
@@ -180,7 +180,7 @@ func (s *slot) finish() {
 	if len(fx.Events) > 0 {
 		s.tell(fx.Events)
 	}
-	if fx.Synced != 0 || len(fx.Silent) > 0 || fx.Merged {
+	if fx.Synced != 0 || len(fx.Silent) > 0 || fx.Merged || fx.Restored != 0 {
 		s.report(fx)
 	}
 	fx.Reset()
@@ -200,6 +200,9 @@ func (s *slot) report(fx *part.Effects) {
 	epoch := c.Partitions[p].Epoch
 	if learner := fx.Synced; learner != 0 {
 		s.m.found.add(func(now int64, m *view.Machine) { m.Synced(now, p, epoch, learner) })
+	}
+	if by := fx.Restored; by != 0 {
+		s.m.found.add(func(now int64, m *view.Machine) { m.Restored(now, p, epoch, by) })
 	}
 	for _, id := range fx.Silent {
 		s.m.found.add(func(now int64, m *view.Machine) { m.Silent(now, p, epoch, id) })

@@ -13,9 +13,10 @@ type Stats struct {
 	// Merging: the cluster gives its records to another one, after a split.
 	Merging bool
 	// HandOffs is the number of partitions that are being copied, Short of those that
-	// have fewer copies than they should have, and Lost of those that were lost, with
-	// all their copies, at some time. All are counted over the whole grid.
-	HandOffs, Short, Lost int
+	// have fewer copies than they should have, Held of those that are not served because
+	// nobody who has them answers, and Lost of those that were lost, with all their copies,
+	// at some time. All are counted over the whole grid.
+	HandOffs, Short, Held, Lost int
 	// Primaries and Replicas are the partitions that this member has.
 	Primaries, Replicas int
 	// Entries and Tombstones are the records and the remembered deletions here, and
@@ -125,6 +126,9 @@ func (s *Stats) count(l *life, c *topology.Config, p *topology.Partition) {
 	}
 	if len(p.InSync) < min(l.n.opts.Copies, len(c.Members)) {
 		s.Short++
+	}
+	if len(p.Held) > 0 {
+		s.Held++
 	}
 	if p.Lost != (topology.Stamp{}) {
 		s.Lost++

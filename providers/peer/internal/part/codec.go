@@ -81,6 +81,7 @@ func Append(b []byte, m Message) []byte {
 		w.numbers(m.ID, m.N, uint64(m.Common), number(m.Last))
 		w.items(m.Items)
 		w.done(m.Done)
+		w.numbers(number(m.Whole))
 	case *OfferAck:
 		w.head(typeOfferAck, m.Partition)
 		w.numbers(m.ID, m.N)
@@ -127,7 +128,7 @@ func Parse(b []byte) (Message, error) {
 		m = &SnapshotAck{Partition: partition, Reign: r.stamp(), ID: r.number(), N: r.number()}
 	case typeOffer:
 		m = &Offer{Partition: partition, ID: r.number(), N: r.number(), Common: Version(r.number()),
-			Last: r.number() != 0, Items: r.items(), Done: r.done()}
+			Last: r.number() != 0, Items: r.items(), Done: r.done(), Whole: r.number() != 0}
 	case typeOfferAck:
 		m = &OfferAck{Partition: partition, ID: r.number(), N: r.number()}
 	case typeDigest:
@@ -176,13 +177,15 @@ func (w *writer) done(list []Done) {
 	}
 }
 
-// The flags of an item. The low bits are its kind and cause, two each.
+// The flags of an item. The low bits are its kind and cause, two each; a note is a touch
+// with a flag.
 const (
 	sameCache  = 1 << (iota + 4) // as the item before
 	hasTTL                       // other than Left
 	hasOp                        // of a client
 	sameClient                   // as the item before
 	wasTouched                   // Touched
+	isNote
 )
 
 // items appends items: the length of each, then its flags, and those fields that it has.
@@ -193,6 +196,9 @@ func (w *writer) items(items []Item) {
 	for i := range items {
 		it := &items[i]
 		flags := uint64(it.Kind)&3 | uint64(it.Cause)&3<<2
+		if it.Kind == ItemNote {
+			flags = uint64(ItemTouch) | isNote
+		}
 		if it.Cache == before.Cache {
 			flags |= sameCache
 		}
@@ -334,6 +340,9 @@ func (r *reader) item(before *Item) Item {
 	in := reader{b: r.bytes()}
 	flags := in.number()
 	it := Item{Kind: ItemKind(flags & 3), Cause: Cause(flags >> 2 & 3), Version: Version(in.number()), Left: in.duration(), Touched: flags&wasTouched != 0}
+	if flags&isNote != 0 {
+		it.Kind = ItemNote
+	}
 	if it.Left != 0 {
 		it.Until = int64(in.number())
 	}

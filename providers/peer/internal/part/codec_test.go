@@ -41,7 +41,7 @@ func messages() []part.Message {
 		&part.SnapshotChunk{Partition: 7, Reign: reign, ID: 8, N: 2, Items: items, Last: true, Seq: 1010},
 		&part.SnapshotAck{Partition: 8, Reign: reign, ID: 8, N: 2},
 		&part.Offer{Partition: 9, ID: 3, N: 4, Common: 1 << 41, Items: items, Last: true,
-			Done: []part.Done{{Op: part.OpID{Client: 1, Seq: 2}, Version: 3}}},
+			Done: []part.Done{{Op: part.OpID{Client: 1, Seq: 2}, Version: 3}}, Whole: true},
 		&part.OfferAck{Partition: 10, ID: 3, N: 4},
 		&part.Digest{Partition: 11, Epoch: epoch, Reign: reign, Seq: 1010, Sum: 1<<64 - 1},
 		&part.Differ{Partition: 12, Epoch: epoch, Reign: reign, Seq: 1010},
@@ -110,7 +110,7 @@ func TestParseChecksCounts(t *testing.T) {
 
 var randomItem = rapid.Custom(func(t *rapid.T) part.Item {
 	it := part.Item{
-		Kind:    part.ItemKind(rapid.IntRange(0, 3).Draw(t, "kind")),
+		Kind:    part.ItemKind(rapid.IntRange(0, 4).Draw(t, "kind")),
 		Cause:   part.Cause(rapid.IntRange(0, 3).Draw(t, "cause")),
 		Cache:   rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "cache"),
 		Key:     rapid.String().Draw(t, "key"),
@@ -119,6 +119,9 @@ var randomItem = rapid.Custom(func(t *rapid.T) part.Item {
 		TTL:     time.Duration(rapid.Int64Min(0).Draw(t, "ttl")),
 		Touched: rapid.Bool().Draw(t, "touched"),
 		Op:      part.OpID{Client: rapid.Uint64Range(0, 2).Draw(t, "client"), Seq: rapid.Uint64().Draw(t, "seq")},
+	}
+	if it.Kind == part.ItemNote {
+		it.Cause = part.ByCaller
 	}
 	if it.Kind == part.ItemPut {
 		it.Record = rapid.SliceOf(rapid.Byte()).Draw(t, "record")
@@ -142,7 +145,7 @@ var randomMessage = rapid.Custom(func(t *rapid.T) part.Message {
 		&part.SnapshotBegin{Partition: partition, Term: id, Epoch: epoch, Reign: reign, ID: id, Seq: n, Clock: part.Version(n), Tail: items, Done: ops},
 		&part.SnapshotChunk{Partition: partition, Reign: reign, ID: id, N: n, Items: items, Last: last, Seq: n},
 		&part.SnapshotAck{Partition: partition, Reign: reign, ID: id, N: n},
-		&part.Offer{Partition: partition, ID: id, N: n, Common: part.Version(n), Items: items, Last: last, Done: ops},
+		&part.Offer{Partition: partition, ID: id, N: n, Common: part.Version(n), Items: items, Last: last, Done: ops, Whole: last},
 		&part.Digest{Partition: partition, Epoch: epoch, Reign: reign, Seq: n, Sum: id},
 	}).Draw(t, "message")
 })

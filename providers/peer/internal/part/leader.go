@@ -29,8 +29,9 @@ type leader struct {
 	stalled []*Request
 	blocked map[*entry][]*Request
 
-	acks     []uint64  // scratch memory
-	takes    []*intake // what other clusters offer
+	acks     []uint64    // scratch memory
+	takes    []*intake   // what other clusters offer
+	restored topology.ID // who has given everything of a partition that is held
 	digestAt int64
 }
 
@@ -163,7 +164,7 @@ func distinct(items []Item) []Item {
 // requests that waited for them, until no more come of it.
 func (r *Replica) commit(now Now, fx *Effects) {
 	l := r.lead
-	if r.o.Consistency && !r.leased(now) {
+	if r.o.Leased && !r.leased(now) {
 		return
 	}
 	for {
@@ -216,7 +217,7 @@ func (r *Replica) complete(seq uint64, fx *Effects) (runnable []*Request) {
 	}
 	r.exhume(it)
 	nothing := it.Kind == ItemDelete && w.old == nil
-	if seq > l.rolled && it.Kind != ItemTouch && !nothing {
+	if seq > l.rolled && it.Kind != ItemTouch && it.Kind != ItemNote && !nothing {
 		fx.Events = append(fx.Events, Event{Kind: it.Kind, Cause: it.Cause, Cache: it.Cache, Key: it.Key,
 			Record: it.Record, Old: w.old, Version: it.Version, Seq: seq})
 	}

@@ -14,14 +14,16 @@ type offer struct {
 	transfer
 	to     topology.ID
 	common Version
+	whole  bool
 }
 
 // Offer begins to give everything to the primary of another cluster, or of this one if
-// the partition was lost. Common is the version up to which both sides knew every write;
-// zero: they have nothing in common. Another Offer starts over, perhaps with another
+// the partition was lost, or is held. Common is the version up to which both sides knew every
+// write; zero: they have nothing in common. Whole: nothing that was acknowledged before they
+// parted is missing here. Another Offer starts over, perhaps with another
 // member. Effects.Merged tells the end.
-func (r *Replica) Offer(now Now, to topology.ID, common Version, fx *Effects) {
-	r.give = &offer{to: to, common: common, transfer: r.begin(now.Mono, r.o.Rules.On(rules.MergeTombstones))}
+func (r *Replica) Offer(now Now, to topology.ID, common Version, whole bool, fx *Effects) {
+	r.give = &offer{to: to, common: common, whole: whole, transfer: r.begin(now.Mono, r.o.Rules.On(rules.MergeTombstones))}
 	r.offer(now, fx)
 }
 
@@ -38,7 +40,7 @@ func (r *Replica) offer(now Now, fx *Effects) {
 	g.rewind(now.Mono, int64(r.o.Resend))
 	for g.open() {
 		m := &Offer{Partition: r.o.Partition, ID: g.id, Common: g.common, Items: g.chunk(now.Mono, r.origin)}
-		m.N, m.Last = g.sent, g.ended
+		m.N, m.Last, m.Whole = g.sent, g.ended, g.whole
 		if m.N == 1 {
 			m.Done = r.done.list()
 			m.Done = m.Done[max(0, len(m.Done)-maxOffered):]
@@ -73,13 +75,17 @@ type intake struct {
 	acked  uint64 // that are committed
 	// ends are the numbers of the last writes of the chunks after acked.
 	ends []uint64
+	// last is the number of the last chunk, once it is there, and whole says that all of
+	// them are the whole partition.
+	last  uint64
+	whole bool
 }
 
 // offered takes a chunk of an offer. It is acknowledged when what came of it is
 // committed, since the sender drops its data then.
 func (r *Replica) offered(now Now, from topology.ID, m *Offer, fx *Effects) {
 	l := r.lead
-	if l == nil || !r.serves(now) || r.frozen || l.full() {
+	if l == nil || !r.reigns(now) || r.frozen || l.full() {
 		return // it will be sent again
 	}
 	i := slices.IndexFunc(l.takes, func(t *intake) bool { return t.from == from })
@@ -101,9 +107,13 @@ func (r *Replica) offered(now Now, from topology.ID, m *Offer, fx *Effects) {
 		for _, d := range m.Done[max(0, len(m.Done)-maxOffered):] {
 			if _, ok := r.done.find(d.Op); !ok {
 				r.done.note(d.Op, d.Version)
+				l.add(Item{Kind: ItemNote, Op: d.Op, Version: d.Version}, write{})
 			}
 		}
 		t.chunks++
+		if t.whole = m.Whole; m.Last {
+			t.last = m.N
+		}
 		t.ends = append(t.ends, l.last())
 		if !r.o.Rules.On(rules.KeepUntilMerged) {
 			t.acked, t.ends = t.chunks, nil
@@ -128,6 +138,9 @@ func (r *Replica) acknowledgeOffers(fx *Effects) {
 			t.ends = t.ends[n:]
 			t.acked += uint64(n)
 			fx.send(t.from, &OfferAck{Partition: r.o.Partition, ID: t.id, N: t.acked})
+		}
+		if r.held && t.whole && t.last > 0 && t.acked == t.last {
+			l.restored = t.from
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 // give lets member a of one cluster offer everything to member b of another one, until
 // there is nothing to send.
 func give(from *lab, a topology.ID, to *lab, b topology.ID, common part.Version) {
-	from.replicas[a].Offer(from.now(), b, common, &from.fx)
+	from.replicas[a].Offer(from.now(), b, common, true, &from.fx)
 	from.collect(a)
 	exchange(from, a, to, b)
 }
@@ -240,7 +240,7 @@ func TestOfferIsAcknowledgedWhenCommitted(t *testing.T) {
 		loser := newLabOf(t, 7, part.Options{})
 		loser.put(7, "key", "record", 0)
 		winner.mono = loser.mono
-		loser.replicas[7].Offer(loser.now(), 1, 0, &loser.fx)
+		loser.replicas[7].Offer(loser.now(), 1, 0, true, &loser.fx)
 		loser.collect(7)
 		winner.replicas[1].Step(winner.now(), 7, loser.mail[0].msg, &winner.fx)
 		winner.collect(1)
@@ -267,7 +267,7 @@ func TestOfferSurvivesLoss(t *testing.T) {
 	for i := range 2000 {
 		loser.put(7, fmt.Sprint(i), string(bytes.Repeat([]byte("x"), 500)), 0)
 	}
-	loser.replicas[7].Offer(loser.now(), 1, 0, &loser.fx)
+	loser.replicas[7].Offer(loser.now(), 1, 0, true, &loser.fx)
 	loser.collect(7)
 	n := 0
 	for range 400 {
@@ -304,10 +304,10 @@ func TestOfferCarriesOperations(t *testing.T) {
 	}
 }
 
-// With Consistency nothing is committed without a lease.
+// With Leased nothing is committed without a lease.
 func TestCommitNeedsLease(t *testing.T) {
-	for _, consistency := range []bool{false, true} {
-		l := pair(t, part.Options{Consistency: consistency})
+	for _, leased := range []bool{false, true} {
+		l := pair(t, part.Options{Leased: leased})
 		tag := l.begin(1, part.Request{Kind: part.Put, Cache: "cache", Key: "key", Record: []byte("record")})
 		l.config = l.config.Clone()
 		l.config.Stamp.Version++
@@ -317,12 +317,12 @@ func TestCommitNeedsLease(t *testing.T) {
 		now.Lease = 0
 		l.replicas[1].Configure(now, l.config, &l.fx)
 		l.collect(1)
-		if l.answered(tag) == consistency {
-			t.Errorf("consistency %v: the write is answered without a lease: %v", consistency, l.answered(tag))
+		if l.answered(tag) == leased {
+			t.Errorf("leased %v: the write is answered without a lease: %v", leased, l.answered(tag))
 		}
 		l.tick(50 * time.Millisecond)
 		if !l.answered(tag) {
-			t.Errorf("consistency %v: the write is not answered under a lease", consistency)
+			t.Errorf("leased %v: the write is not answered under a lease", leased)
 		}
 	}
 }

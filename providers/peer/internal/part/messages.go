@@ -76,6 +76,7 @@ const (
 	ItemDelete          // leaves a tombstone
 	ItemTouch           // moves the deadline of the record of the same version
 	ItemClear           // deletes everything of the cache up to its version
+	ItemNote            // changes nothing: Op was executed before, and wrote Version
 )
 
 // Cause is why an item was written.
@@ -196,8 +197,8 @@ type SnapshotAck struct {
 	ID, N     uint64
 }
 
-// Offer gives the primary of another cluster, or of a partition whose data was lost,
-// a part of what the sender has.
+// Offer gives the primary of another cluster, or of a partition that is held or was
+// lost, a part of what the sender has.
 type Offer struct {
 	Partition int
 	// ID tells the offers of a sender apart; later ones are greater.
@@ -210,6 +211,8 @@ type Offer struct {
 	Last   bool
 	// Done are the latest operations of the sender, in the first chunk.
 	Done []Done
+	// Whole: the chunks are everything that was acknowledged before both sides parted.
+	Whole bool
 }
 
 // OfferAck says that the chunks of an offer up to N are committed.

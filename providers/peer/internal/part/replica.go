@@ -33,7 +33,9 @@ type Replica struct {
 	// next. It ends with the epoch.
 	surplus bool
 	lost    bool // somebody who was left behind may bring more records
-	fences  []fence
+	// held: somebody else has the contents, and may bring them. Nothing is served.
+	held   bool
+	fences []fence
 
 	lead   *leader   // of a primary
 	follow *follower // of a backup or a learner
@@ -90,9 +92,9 @@ type Options struct {
 	// Evicts reports whether records of a cache may be dropped for lack of memory.
 	// Nil: none may.
 	Evicts func(cache string) bool
-	// Consistency: writes are committed under the lease only, since the side of a
-	// cut that goes on may not be this one, and does not ask its members.
-	Consistency bool
+	// Leased: writes are committed under the lease only, since the side of a cut that goes
+	// on may not be this one, and does not ask its members.
+	Leased bool
 	// Origin is the time of day when the monotonic clock was zero, in microseconds
 	// since 1970.
 	Origin int64
@@ -156,6 +158,9 @@ type Effects struct {
 	Silent []topology.ID
 	// Merged: everything that was offered has been acknowledged.
 	Merged bool
+	// Restored is the member that has given everything of a partition that is held, if
+	// not zero. It is told again until the configuration changes.
+	Restored topology.ID
 }
 
 // Reset empties the effects and keeps the memory.

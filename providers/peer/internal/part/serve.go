@@ -56,7 +56,7 @@ func (r *Replica) Peek(now Now, cache, key string) (Found, Status) {
 	switch {
 	case r.lead == nil && (r.follow == nil || r.follow.learning != nil):
 		return Found{}, NotPrimary
-	case !r.leased(now), r.lead != nil && !r.lead.serving():
+	case r.held, !r.leased(now), r.lead != nil && !r.lead.serving():
 		return Found{}, Wait
 	}
 	_, e := r.lookup(cache, key)
@@ -72,7 +72,10 @@ func (r *Replica) Peek(now Now, cache, key string) (Found, Status) {
 func (r *Replica) leased(now Now) bool { return now.Mono < now.Lease || !r.o.Rules.On(rules.Lease) }
 
 // serves reports whether the primary may answer from what it has.
-func (r *Replica) serves(now Now) bool {
+func (r *Replica) serves(now Now) bool { return !r.held && r.reigns(now) }
+
+// reigns reports whether the primary may write.
+func (r *Replica) reigns(now Now) bool {
 	return r.lead.serving() && len(r.fences) == 0 && r.leased(now)
 }
 

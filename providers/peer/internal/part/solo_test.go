@@ -22,6 +22,7 @@ type lab struct {
 	synced   topology.ID
 	silent   []topology.ID
 	merged   bool
+	restored topology.ID
 	tag      uint64
 	wall     time.Duration // by which the time of day is wrong
 }
@@ -103,6 +104,9 @@ func (l *lab) collect(id topology.ID) {
 	}
 	l.silent = append(l.silent, l.fx.Silent...)
 	l.merged = l.merged || l.fx.Merged
+	if l.fx.Restored != 0 {
+		l.restored = l.fx.Restored
+	}
 	l.fx.Reset()
 }
 

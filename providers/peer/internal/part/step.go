@@ -176,6 +176,9 @@ func (r *Replica) report(now Now, fx *Effects) {
 	if r.droppable() {
 		fx.Synced = r.o.Self
 	}
+	if r.held {
+		fx.Restored = l.restored
+	}
 	if now.Mono-l.since >= int64(r.o.BackupTimeout) {
 		fx.Silent = append(fx.Silent, l.pulling...)
 	}

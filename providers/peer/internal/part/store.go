@@ -70,6 +70,9 @@ func (s *store) lookup(cache, key string) (*space, *entry) {
 // the entry that was written, nil if nothing was, or if nothing is left of it, and what
 // the entry held before.
 func (s *store) apply(it *Item, now int64, force bool) (e *entry, old []byte) {
+	if it.Kind == ItemNote {
+		return nil, nil
+	}
 	s.clock = max(s.clock, it.Version)
 	sp := s.space(it.Cache)
 	force = force || s.bare

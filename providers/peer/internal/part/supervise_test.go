@@ -76,7 +76,7 @@ func (c *cluster) publish(config *topology.Config) {
 
 // remove takes a failed member out.
 func (c *cluster) remove(gone *member, term uint64) {
-	next := c.config.Without(gone.id, c.config.Members[0].ID)
+	next := c.config.Without([]topology.ID{gone.id}, func(topology.ID) bool { return true }, c.config.Members[0].ID)
 	if p := &next.Partitions[0]; p.Lost != c.config.Partitions[0].Lost {
 		c.fail("the simulation lost all copies")
 	}

@@ -80,6 +80,12 @@ const (
 	JoinBothWays
 	// DeafIsSilent: who has no lease of the coordinator blames nobody.
 	DeafIsSilent
+	// Hold: a partition is not served without its contents as long as somebody who has them
+	// may come back.
+	Hold
+	// OneSide: of a cut of three members or more, only the side with most of them goes on,
+	// unless both are asked to.
+	OneSide
 )
 
 // Names are the rules in order, for tests' output.
@@ -88,6 +94,7 @@ var Names = []string{
 	"ClaimCheck", "KeepUntilMerged", "MergeTombstones", "Monotone", "CopyThenDrop", "NumberedStream", "Reclaim", "Ancestry",
 	"CoordinatorFresh", "KeepLost", "Dedup", "RollForward", "ConfirmConfig", "KeepTail", "SettleFirst",
 	"ReportUnheard", "GreetLearner", "JoinBothWays", "DeafIsSilent",
+	"Hold", "OneSide",
 }
 
 // On reports whether a rule holds.

@@ -12,6 +12,13 @@ func Bridge(w *world) {
 	w.after(calmAfter, w.unserved)
 }
 
+// Deafen loses what one host is sent, for long. Likewise, the others must serve everything.
+func Deafen(w *world) {
+	h := w.victim()
+	w.sever(func(from, to *host) bool { return to == h && from != h }, w.between(2500*ms, 4000*ms))
+	w.after(calmAfter, w.unserved)
+}
+
 const (
 	calmAfter = 1200 * ms // simulated failures take 400 ms to be noticed
 	maxOutage = 400 * ms  // of a partition, after that, or of a write

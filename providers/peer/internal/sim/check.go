@@ -70,6 +70,7 @@ func Run(seed uint64, s Scenario, removed rules.Set, trace io.Writer) Verdict {
 	if !s.Bare && len(w.watch.violations) == 0 {
 		w.checkContents()
 		w.checkSets()
+		w.residents.check()
 		w.checkHistory()
 		w.checkMemory()
 	}
@@ -88,6 +89,15 @@ func (w *world) begin() {
 		w.run(w.now + 50*ms)
 	}
 	w.log("BEGIN")
+	w.residents = &residents{clients: w.clients, client: w.scenario.Clients + 4}
+	written := w.scenario.residents() == 0
+	w.residents.write(func() { written = true })
+	for w.now < 12000*ms && !written {
+		w.run(w.now + 50*ms)
+	}
+	for i := range w.scenario.residents() {
+		w.after(int64(i)*5*ms, func() { w.residents.read(i) })
+	}
 	for i := range w.scenario.Clients {
 		w.after(int64(i)*7*ms, func() { w.clients.begin(i) })
 	}

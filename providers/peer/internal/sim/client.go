@@ -28,7 +28,7 @@ const (
 func (w *world) partition(key int) int { return key % w.scenario.Partitions }
 
 func newClients(w *world) *clients {
-	return &clients{world: w, last: make([]*op, w.scenario.Clients+4), known: make([]token, w.scenario.Keys)}
+	return &clients{world: w, last: make([]*op, w.scenario.Clients+4+w.scenario.residents()), known: make([]token, w.scenario.Keys)}
 }
 
 // begin starts a client.

@@ -50,10 +50,10 @@ func newMember(w *world, h *host) *member {
 	w.members[m.id] = m
 	s := &w.scenario
 	m.view = view.New(view.Options{
-		Self:       topology.Member{ID: m.id, Addr: h.addr},
+		Self:       topology.Member{ID: m.id, Addr: h.addr, Reborn: h.left},
 		Partitions: s.Partitions, Copies: s.Copies,
 		Heartbeat: heartbeat, Lease: lease, Silence: silence,
-		Consistency: s.Consistency, Async: s.Sync != 0 && !s.Bare,
+		Split: s.Split, Patience: s.Patience, Async: s.Sync != 0 && !s.Bare,
 		Draw:  w.Uint64,
 		Clock: func(ago time.Duration) uint64 { return uint64(part.At(m.wall().Add(-ago))) },
 		Rules: w.rules,
@@ -70,7 +70,7 @@ func newMember(w *world, h *host) *member {
 	}
 	for i := range s.Partitions {
 		m.parts = append(m.parts, part.New(part.Options{
-			Self: m.id, Partition: i, Rules: w.rules, Consistency: s.Consistency,
+			Self: m.id, Partition: i, Rules: w.rules, Leased: s.Split != view.All,
 			Memory: m.memory, Evicts: func(cache string) bool { return s.Evicts && cache == mainCache },
 			Merge: mergeOf, Processors: processor,
 			Sync: s.Sync, Copies: s.Copies, MinCopies: s.MinCopies,
@@ -168,31 +168,43 @@ func (m *member) offer(o view.Offer) {
 	to := m.world.members[o.To]
 	m.world.log("%v offers partition %d to %v", m, o.Partition, to)
 	if m.parts == nil {
-		m.handOut(o.Partition, o.To)
+		m.handOut(o)
 		return
 	}
 	m.step(o.Partition, func(now part.Now, p *part.Replica, fx *part.Effects) {
 		if o.To == 0 {
 			p.CancelOffer()
 		} else {
-			p.Offer(now, o.To, part.Version(o.Common), fx)
+			p.Offer(now, o.To, part.Version(o.Common), o.Whole, fx)
 		}
 	})
 }
 
-func (m *member) handOut(partition int, to topology.ID) {
-	w := m.world
+func (m *member) handOut(o view.Offer) {
+	w, partition, to := m.world, o.Partition, o.To
 	w.after(w.between(10*ms, 100*ms), func() {
 		other := w.members[to]
 		if !m.alive() || m.offered[partition] != to || other == nil {
 			return
 		}
-		if other.alive() && other.primary(partition) && w.reach(m.host, other.host) && w.reach(other.host, m.host) {
+		if other.alive() && other.atWork(partition) && w.reach(m.host, other.host) && w.reach(other.host, m.host) {
 			m.view.Merged(m.mono(), partition, to)
+			if o.Whole {
+				other.restore(partition, m.id)
+			}
 			return
 		}
-		m.handOut(partition, to)
+		m.handOut(o)
 	})
+}
+
+// restore says that somebody has given everything of a partition, until it is not held.
+func (m *member) restore(partition int, by topology.ID) {
+	if !m.alive() || !m.primary(partition) || len(m.view.Config().Partitions[partition].Held) == 0 {
+		return
+	}
+	m.view.Restored(m.mono(), partition, m.view.Config().Partitions[partition].Epoch, by)
+	m.world.after(50*ms, func() { m.restore(partition, by) })
 }
 
 // step takes a step of a partition, and does what it asks for.
@@ -216,6 +228,9 @@ func (m *member) step(partition int, step func(now part.Now, p *part.Replica, fx
 	epoch := c.Partitions[partition].Epoch
 	if fx.Synced != 0 {
 		m.view.Synced(m.mono(), partition, epoch, fx.Synced)
+	}
+	if fx.Restored != 0 {
+		m.view.Restored(m.mono(), partition, epoch, fx.Restored)
 	}
 	for _, id := range fx.Silent {
 		m.world.log("%v finds %v silent in partition %d", m, m.world.members[id], partition)
@@ -244,10 +259,16 @@ func (m *member) receive(from *member, msg any) {
 	}
 }
 
-// refused says that somebody's connection was reset and its port is closed.
+// refused says that somebody's connection was reset and its port is closed, or that another
+// process is there.
 func (m *member) refused(gone *member) {
-	if m.alive() && m.host.pausedTil <= m.world.now {
+	if !m.alive() || m.host.pausedTil > m.world.now {
+		return
+	}
+	if gone.host.member == nil {
 		m.view.Refused(m.mono(), gone.id)
+	} else {
+		m.view.Replaced(m.mono(), gone.id)
 	}
 }
 
@@ -303,7 +324,9 @@ func (m *member) rejoin() {
 	h.member = nil
 	w.after(w.between(10*ms, 50*ms), func() {
 		if h.member == nil {
+			h.left = true
 			w.start(h, false)
+			h.left = false
 		}
 	})
 }

@@ -14,10 +14,11 @@ type Scenario struct {
 	// Partitions, Copies and Keys size the grid; Clients is how many callers there
 	// are.
 	Partitions, Copies, Keys, Clients int
-	// Sync and MinCopies are the options of the partitions, and Consistency is the one of
-	// the view.
+	// Sync and MinCopies are the options of the partitions, and Split and Patience are those
+	// of the view.
 	Sync, MinCopies int
-	Consistency     bool
+	Split           view.Split
+	Patience        time.Duration
 	// Memory is how many bytes each member may use; zero: any amount. Evicts: the clients'
 	// records may be dropped for lack of it, so that histories are not linearizable.
 	Memory int64
@@ -195,8 +196,8 @@ func (w *world) sides() []bool {
 	}
 }
 
-// sever cuts connections for a while.
-func (w *world) sever(cut func(from, to *host) bool, d int64) {
+// sever cuts connections for a while. What is to follow does so when they are whole again.
+func (w *world) sever(cut func(from, to *host) bool, d int64, follow ...func()) {
 	w.log("CUT")
 	for _, a := range w.hosts {
 		for _, b := range w.hosts {
@@ -208,7 +209,10 @@ func (w *world) sever(cut func(from, to *host) bool, d int64) {
 	w.cut = cut
 	w.hold(d, func() {
 		w.log("HEAL")
-		w.cut = nil
+		w.cut, w.stalls = nil, false
+		for _, do := range follow {
+			do()
+		}
 	})
 }
 

@@ -1,5 +1,7 @@
 package sim
 
+import "github.com/keepsake-cache/keepsake/providers/peer/internal/view"
+
 // Scenarios are the clusters that must hold.
 var Scenarios = []Scenario{
 	sized("crash 2", 2, Crash),
@@ -7,16 +9,18 @@ var Scenarios = []Scenario{
 	sized("pause 2", 2, Pause),
 	sized("pause 3", 3, Pause),
 	sized("mixed 4", 4, Crash, Pause, Slow, Reset, SetClock, Restart),
-	with(sized("restless 3", 3, Pause), func(s *Scenario) { s.Eager = true }),
+	with(sized("restless 3", 3, Pause), func(s *Scenario) { s.Eager, s.Split = true, view.All }),
 	with(sized("hand-off 3", 3, Crash, Restart), func(s *Scenario) { s.Noise, s.Eager = true, true }),
 	with(sized("split 2", 2, Cut), splits),
 	with(sized("split 4", 4, Cut, CutOneWay, Crash), splits),
 	with(sized("one way 3", 3, CutOneWay, CutPair, Pause), splits, sets),
 	with(sized("bridge 3", 3, Bridge), splits),
 	with(sized("majority 3", 3, Cut, CutOneWay, CutPair), consistent),
-	with(sized("deaf 3", 3, CutOneWay), consistent, func(s *Scenario) { s.Impatient = true }),
+	with(sized("deaf 3", 3, CutOneWay, Deafen), consistent, func(s *Scenario) { s.Impatient = true }),
 	with(sized("noise 4", 4, Cut, CutOneWay, Pause), splits, func(s *Scenario) { s.Noise = true }),
-	with(sized("majority 5", 5, Cut, CutOneWay), consistent, splits),
+	with(sized("majority 5", 5, Cut, CutOneWay), splits, consistent),
+	with(sized("auto 3", 3, Cut, CutOneWay, CutPair, Crash, Pause), sets),
+	with(sized("auto 5", 5, Cut, CutOneWay, Crash), sets),
 	with(sized("founders 3", 3, Cut), splits, sets, func(s *Scenario) { s.Founders = true }),
 	with(sized("lag 4", 4, Lag, Crash, Pause, Restart), async(everybody)),
 	with(sized("shift 4", 4, Shift, Lag), async(3)),
@@ -26,6 +30,9 @@ var Scenarios = []Scenario{
 	with(sized("rolling 2", 2, Restart), graceful),
 	with(sized("rolling 3", 3, Restart, Reset, Slow), graceful, scans),
 	with(sized("storm 2", 2, Storm), graceful),
+	with(sized("flap 3", 3, ShortCuts, Flap, FlapLink, Lossy), sets),
+	with(sized("flap most 3", 3, ShortCuts, Flap, FlapLink, Lossy), consistent, sets),
+	with(sized("flap all 3", 3, ShortCuts, Flap, FlapLink, Lossy), splits, sets),
 }
 
 // sized returns a scenario with the usual load.
@@ -40,8 +47,8 @@ func with(s Scenario, changes ...func(*Scenario)) Scenario {
 	return s
 }
 
-func splits(s *Scenario)     { s.Splits = true }
-func consistent(s *Scenario) { s.Consistency = true }
+func splits(s *Scenario)     { s.Splits, s.Split = true, view.All }
+func consistent(s *Scenario) { s.Split = view.Most }
 func graceful(s *Scenario)   { s.Graceful = true }
 func scans(s *Scenario)      { s.Scans = true }
 func sets(s *Scenario)       { s.Sets = true }

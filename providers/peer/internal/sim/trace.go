@@ -47,6 +47,9 @@ func (w *world) show(c *topology.Config) string {
 		if p.Learner != 0 {
 			b.WriteString(" <- " + w.name(p.Learner))
 		}
+		for _, id := range p.Held {
+			b.WriteString(" held for " + w.name(id))
+		}
 		if (p.Lost != topology.Stamp{}) {
 			b.WriteString(" lost " + stamp(p.Lost))
 		}

@@ -41,12 +41,15 @@ type world struct {
 	members map[topology.ID]*member // all there ever were
 	links   map[[2]topology.ID]*link
 	cut     func(from, to *host) bool // nil: none
+	stalls  bool                      // what is cut waits for TCP to send it again, and is not lost
+	lossy   *host                     // packets from and to it get lost; nil: none
 
 	encoded bool // messages are encoded on the way
 
 	clients      *clients
 	ephemeral    *ephemeral
 	contributors [2]*contributor
+	residents    *residents
 	watch        watch
 	busy         bool  // a fault is not over
 	whole        int64 // since when the cluster is whole; never: it is not
@@ -59,6 +62,10 @@ type link struct {
 	view  int64 // when the latest message of the view arrives
 	part  int64 // when the latest of the others does
 	fresh int64 // messages sent before were lost when the connection broke
+	// A packet was lost: until then nothing arrives. Backoff is the time to the next
+	// repetition.
+	stalled int64
+	backoff int64
 }
 
 // A host is a machine on which one member after the other runs.
@@ -68,6 +75,7 @@ type host struct {
 	skew      time.Duration // of the wall clock
 	slow      bool
 	late      bool // the writes that it gets are delayed
+	left      bool // the next process comes back from another cluster
 	pausedTil int64
 	wokeAt    int64
 	process   int     // counts the processes that ran on it
@@ -142,7 +150,7 @@ func (w *world) reach(from, to *host) bool { return from == to || w.cut == nil |
 
 // send puts a message on its way.
 func (w *world) send(from, to *member, msg any) {
-	if to == nil || !w.reach(from.host, to.host) {
+	if to == nil || !w.stalls && !w.reach(from.host, to.host) {
 		return
 	}
 	if w.encoded {
@@ -181,7 +189,10 @@ func (w *world) link(from, to *member) *link {
 
 // deliver hands a message over, unless it was lost on the way.
 func (w *world) deliver(from, to *member, msg any, sent int64) {
-	if to.host.member != to || !w.reach(from.host, to.host) || from != to && w.link(from, to).fresh > sent {
+	if _, knocks := msg.(*view.Probe); knocks && to.host.member != to && w.reach(from.host, to.host) && w.reach(to.host, from.host) {
+		from.refused(to)
+	}
+	if to.host.member != to || from != to && (w.link(from, to).fresh > sent || w.detained(from, to, msg, sent)) {
 		return
 	}
 	if to.host.pausedTil > w.now {
@@ -191,10 +202,38 @@ func (w *world) deliver(from, to *member, msg any, sent int64) {
 	to.receive(from, msg)
 }
 
+// firstBackoff is after how long TCP sends a packet again that was lost. It doubles each
+// time.
+const firstBackoff = 50 * ms
+
+// detained reports whether a message does not arrive now: it is lost, or comes when TCP has
+// sent it again, and those behind it no sooner.
+func (w *world) detained(from, to *member, msg any, sent int64) bool {
+	l := w.link(from, to)
+	again := func() bool {
+		w.queue.push(event{at: l.stalled, from: from, to: to, msg: msg, sent: sent})
+		return true
+	}
+	lossy := w.lossy != nil && (from.host == w.lossy || to.host == w.lossy)
+	switch reached := w.reach(from.host, to.host); {
+	case l.stalled > w.now:
+		return again()
+	case !reached && !w.stalls:
+		return true
+	case !reached, lossy && w.IntN(4) == 0:
+		l.backoff = max(firstBackoff, 2*l.backoff)
+		l.stalled = w.now + l.backoff
+		return again()
+	}
+	l.stalled, l.backoff = 0, 0
+	return false
+}
+
 // reset breaks the connections between two members: what is on its way is lost.
 func (w *world) reset(a, b *member) {
-	w.link(a, b).fresh = w.now + 1
-	w.link(b, a).fresh = w.now + 1
+	for _, l := range []*link{w.link(a, b), w.link(b, a)} {
+		l.fresh, l.stalled, l.backoff = w.now+1, 0, 0
+	}
 	w.clients.lost(a, b)
 	w.clients.lost(b, a)
 }

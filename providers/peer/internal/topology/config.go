@@ -21,6 +21,9 @@ type Member struct {
 	Zone string
 	// Leaving members hand their partitions over and take no others.
 	Leaving bool
+	// Reborn: the process was a member before, under another ID, and had left what it had
+	// to others when it came back.
+	Reborn bool
 }
 
 // A Stamp orders the configurations of one lineage. A term belongs to one
@@ -51,8 +54,12 @@ type Partition struct {
 	InSync []ID
 	// Learner is copying the partition in order to be in sync. Zero: nobody.
 	Learner ID
-	// Lost is the epoch of the last takeover when nobody in sync was left, so
-	// that acknowledged writes may have been lost. Zero: never.
+	// Held are the members that had every acknowledged write when the last of them was
+	// removed because it did not answer. As long as one of them may come back, nobody can
+	// know what the partition contains, and it serves nothing. Empty: it is served.
+	Held []ID
+	// Lost is the epoch in which the partition began empty, because everybody who had it
+	// has ended, so that acknowledged writes were lost. Zero: never.
 	Lost Stamp
 }
 
@@ -78,6 +85,10 @@ type Config struct {
 	// Merging is the lineage that this cluster is giving its data to. Zero:
 	// none. While it merges it takes no writes.
 	Merging uint64
+	// Absent were removed because they did not answer, and may be alive: nothing proves
+	// that their processes have ended. Others have left, and it is not certain yet that
+	// most members know.
+	Absent []Member
 	// Voters are the members before the last changes of them, as long as it is not
 	// certain that most of them know. If only one side of a cut may go on, it must
 	// be most of these, and of Members as well. Empty: Members are all that count.
@@ -92,6 +103,9 @@ type Fork struct {
 	// Clock is the time of the fork, as versions count it: what was written up to
 	// then was known before.
 	Clock uint64
+	// Shared: the other side of the fork was free to go on as well, so that each may have
+	// what the other one lacks.
+	Shared bool
 }
 
 // MaxAncestors bounds Ancestors. A member that was away for more takeovers is taken
@@ -113,9 +127,11 @@ func (c *Config) Clone() *Config {
 	d.Members = slices.Clone(c.Members)
 	d.Ancestors = slices.Clone(c.Ancestors)
 	d.Voters = slices.Clone(c.Voters)
+	d.Absent = slices.Clone(c.Absent)
 	d.Partitions = slices.Clone(c.Partitions)
 	for i := range d.Partitions {
 		d.Partitions[i].InSync = slices.Clone(c.Partitions[i].InSync)
+		d.Partitions[i].Held = slices.Clone(c.Partitions[i].Held)
 	}
 	return &d
 }
@@ -162,6 +178,40 @@ func CommonClock(a, b *Config) uint64 {
 	return clock
 }
 
+// CommonStamp returns the stamp of the last configuration that two clusters have in common.
+// Zero: they have none.
+func CommonStamp(a, b *Config) Stamp {
+	if a.Lineage == b.Lineage {
+		return earlier(a.Stamp, b.Stamp)
+	}
+	var last Stamp
+	for _, f := range a.Ancestors {
+		if g, ok := b.fork(f.Lineage); ok {
+			last = later(last, earlier(f.Stamp, g.Stamp))
+		} else if f.Lineage == b.Lineage {
+			last = later(last, f.Stamp)
+		}
+	}
+	if g, ok := b.fork(a.Lineage); ok {
+		last = later(last, g.Stamp)
+	}
+	return last
+}
+
+func later(a, b Stamp) Stamp {
+	if a.Less(b) {
+		return b
+	}
+	return a
+}
+
+func earlier(a, b Stamp) Stamp {
+	if a.Less(b) {
+		return a
+	}
+	return b
+}
+
 // Coordinator returns the member that may change the configuration.
 func (c *Config) Coordinator() ID {
 	if len(c.Members) == 0 {
@@ -194,35 +244,139 @@ func (c *Config) Staying() int {
 	return n
 }
 
-// Without returns c after a member has gone, under the next version. Each partition
-// that it was primary of gets an in-sync member in its place. Where none is left,
-// fallback takes an empty one over, and that is noted in Lost.
-func (c *Config) Without(gone ID, fallback ID) *Config {
+// Without returns c after some members have gone, under the next version. Each partition
+// that one of them was primary of gets an in-sync member in its place. Where none is left,
+// fallback takes its place without the contents: the partition is held for those who have
+// them, unless all of these are known to have ended.
+func (c *Config) Without(gone []ID, ended func(ID) bool, fallback ID) *Config {
 	d := c.Clone()
 	d.Stamp.Version++
-	d.Members = slices.DeleteFunc(d.Members, func(m Member) bool { return m.ID == gone })
+	left := func(id ID) bool { return slices.Contains(gone, id) }
+	for i := range c.Members {
+		if m := c.Members[i]; left(m.ID) {
+			d.Absent = append(d.Absent, m)
+		}
+	}
+	d.Members = slices.DeleteFunc(d.Members, func(m Member) bool { return left(m.ID) })
 	for i := range d.Partitions {
 		p := &d.Partitions[i]
-		if !p.Holds(gone) {
+		if !slices.ContainsFunc(gone, p.Holds) {
 			continue
 		}
 		p.Epoch = d.Stamp
-		p.InSync = slices.DeleteFunc(p.InSync, func(id ID) bool { return id == gone })
-		if p.Learner == gone {
+		had := slices.Clone(p.InSync)
+		p.InSync = slices.DeleteFunc(p.InSync, left)
+		if left(p.Learner) {
 			p.Learner = 0
 		}
-		if p.Primary == gone {
-			d.takeOver(p, fallback)
+		if left(p.Primary) {
+			d.takeOver(p, had, ended, fallback)
 		}
 	}
 	return d
 }
 
-// takeOver gives a partition whose primary is gone another one.
-func (c *Config) takeOver(p *Partition, fallback ID) {
+// takeOver gives a partition whose primary is gone another one. Had are those who had it.
+func (c *Config) takeOver(p *Partition, had []ID, ended func(ID) bool, fallback ID) {
 	if len(p.InSync) == 0 {
 		p.InSync = []ID{fallback}
-		p.Lost = c.Stamp
+		if len(p.Held) == 0 {
+			p.Held = had
+			c.unhold(p, ended)
+		}
 	}
 	p.Primary, p.Learner, p.Reign = p.InSync[0], 0, c.Stamp
+}
+
+// unhold takes those who have ended off the list for whom a partition is held. If nobody is
+// left, another absent member may have gone on with it. If nobody is absent, it begins empty.
+func (c *Config) unhold(p *Partition, ended func(ID) bool) {
+	if p.Held = slices.DeleteFunc(p.Held, ended); len(p.Held) > 0 {
+		return
+	}
+	p.Held = nil
+	for i := range c.Absent {
+		if id := c.Absent[i].ID; !ended(id) {
+			p.Held = append(p.Held, id)
+		}
+	}
+	if p.Held == nil {
+		p.Lost = c.Stamp
+	}
+}
+
+// Unhold returns c after more members are known to have ended, under the next version.
+func (c *Config) Unhold(ended func(ID) bool) *Config {
+	d := c.Clone()
+	d.Stamp.Version++
+	for i := range d.Partitions {
+		if p := &d.Partitions[i]; slices.ContainsFunc(p.Held, ended) {
+			p.Epoch = d.Stamp
+			d.unhold(p, ended)
+		}
+	}
+	return d
+}
+
+// Forget is Unhold when some members do not count as absent any more either.
+func (c *Config) Forget(gone []ID, ended func(ID) bool) *Config {
+	left := func(id ID) bool { return slices.Contains(gone, id) }
+	d := c.Unhold(func(id ID) bool { return left(id) || ended(id) })
+	if d.Absent = slices.DeleteFunc(d.Absent, func(m Member) bool { return left(m.ID) }); len(d.Absent) == 0 {
+		d.Absent = nil
+	}
+	return d
+}
+
+// Waits reports whether a member is absent.
+func (c *Config) Waits(id ID) bool {
+	return slices.ContainsFunc(c.Absent, func(m Member) bool { return m.ID == id })
+}
+
+// Successor returns the member that has the address of one that is gone, or nil.
+func (c *Config) Successor(gone *Member) *Member {
+	i := slices.IndexFunc(c.Members, func(m Member) bool { return m.Addr == gone.Addr && m.ID != gone.ID })
+	if i < 0 {
+		return nil
+	}
+	return &c.Members[i]
+}
+
+// HeldFor reports whether a partition is held for a member.
+func (c *Config) HeldFor(id ID) bool {
+	return slices.ContainsFunc(c.Partitions, func(p Partition) bool { return slices.Contains(p.Held, id) })
+}
+
+// Held returns how many partitions are held.
+func (c *Config) Held() int {
+	n := 0
+	for i := range c.Partitions {
+		if len(c.Partitions[i].Held) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Shared reports whether since two clusters parted either may have gone on without the other
+// one, so that each may have what the other one lacks.
+func Shared(a, b *Config) bool {
+	return a.parted(b) || b.parted(a)
+}
+
+// parted reports whether c's way from what it has in common with o leads through a fork that
+// is shared.
+func (c *Config) parted(o *Config) bool {
+	if _, ok := o.fork(c.Lineage); ok || c.Lineage == o.Lineage {
+		return false
+	}
+	for _, f := range c.Ancestors {
+		if f.Shared {
+			return true
+		}
+		if _, ok := o.fork(f.Lineage); ok || f.Lineage == o.Lineage {
+			return false
+		}
+	}
+	return false
 }

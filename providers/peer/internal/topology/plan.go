@@ -128,6 +128,7 @@ func (p *planner) dismiss() {
 			}
 		}
 		p.changed = true
+		p.Absent = append(p.Absent, m) // until most know
 		return true
 	})
 }

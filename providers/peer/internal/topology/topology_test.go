@@ -113,7 +113,7 @@ func TestPlan(t *testing.T) {
 			return true
 		}
 		for range rapid.IntRange(0, 12).Draw(t, "events") {
-			switch rapid.IntRange(0, 3).Draw(t, "event") {
+			switch rapid.IntRange(0, 4).Draw(t, "event") {
 			case 0: // a member joins
 				if len(spare) > 0 {
 					c = c.Clone()
@@ -130,7 +130,19 @@ func TestPlan(t *testing.T) {
 			case 2: // one fails
 				if len(c.Members) > 1 {
 					gone := c.Members[rapid.IntRange(1, len(c.Members)-1).Draw(t, "gone")].ID
-					c = c.Without(gone, c.Members[0].ID)
+					ended := rapid.Bool().Draw(t, "ended")
+					before := c
+					c = c.Without([]topology.ID{gone}, func(id topology.ID) bool { return ended && id == gone }, c.Members[0].ID)
+					checkGone(t, before, c, gone, ended)
+				}
+			case 4: // it is known of an absent one that it has ended
+				if len(c.Absent) > 0 {
+					id := c.Absent[0].ID
+					ended := func(other topology.ID) bool { return other == id }
+					c = c.Unhold(ended)
+					checkHeld(t, c)
+					c = c.Forget([]topology.ID{id}, ended)
+					checkHeld(t, c)
 				}
 			}
 			for range rapid.IntRange(0, 10).Draw(t, "steps") {
@@ -255,5 +267,33 @@ func TestFollows(t *testing.T) {
 	}
 	if clock := topology.CommonClock(a, topology.Found(9, m[1], 1)); clock != 0 {
 		t.Errorf("strangers have everything up to %d in common", clock)
+	}
+}
+
+// checkGone checks what became of the partitions of a member that is gone: none is served
+// without its contents as long as somebody may have them.
+func checkGone(t *rapid.T, before, c *topology.Config, gone topology.ID, ended bool) {
+	if !c.Waits(gone) {
+		t.Fatal("it is not absent")
+	}
+	for i := range c.Partitions {
+		old, p := &before.Partitions[i], &c.Partitions[i]
+		alone := len(old.InSync) == 1 && old.InSync[0] == gone && len(old.Held) == 0
+		lost := alone && ended && len(c.Absent) == 1
+		if held := alone && !lost; held != (len(p.Held) > len(old.Held)) || lost != (p.Lost != old.Lost) {
+			t.Fatalf("alone %v, ended %v: %+v became %+v", alone, ended, old, p)
+		}
+	}
+	checkHeld(t, c)
+}
+
+// checkHeld checks that partitions are held for those who are absent, and for nobody else.
+func checkHeld(t *rapid.T, c *topology.Config) {
+	for i := range c.Partitions {
+		for _, id := range c.Partitions[i].Held {
+			if !c.Waits(id) {
+				t.Fatalf("partition %d is held for %d, who is not absent", i, id)
+			}
+		}
 	}
 }

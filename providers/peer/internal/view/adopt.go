@@ -79,10 +79,10 @@ func (m *Machine) see(now int64, c *topology.Config, from topology.ID, fx *Effec
 		follows = c.Newer(mine) && (c.Lineage == mine.Lineage || mine.Has(from))
 	}
 	switch {
-	case follows && c.Newer(mine) && !c.Has(m.Self.ID):
+	case follows && c.Newer(mine) && !c.Has(m.Self.ID) && !m.engaged(now, c):
 		m.leftBehind(now, c, fx)
 	case follows && c.Newer(mine):
-		if c.Stamp.Term >= m.promised {
+		if c.Stamp.Term >= m.promised && c.Has(m.Self.ID) {
 			m.adopt(now, c, fx)
 			m.confirm(now, fx)
 		} else {
@@ -96,6 +96,12 @@ func (m *Machine) see(now int64, c *topology.Config, from topology.ID, fx *Effec
 	}
 }
 
+// engaged reports whether this member has promised a higher term to somebody who counts on
+// it, and may not go with c yet.
+func (m *Machine) engaged(now int64, c *topology.Config) bool {
+	return m.chosen != m.Self.ID && c.Stamp.Term < m.promised && now-m.chosenAt <= 2*int64(m.Silence)
+}
+
 // adopt makes a configuration the present one.
 func (m *Machine) adopt(now int64, c *topology.Config, fx *Effects) {
 	old := m.config
@@ -105,7 +111,7 @@ func (m *Machine) adopt(now int64, c *topology.Config, fx *Effects) {
 	m.ahead = 0
 	m.idle = false
 	if c.Stamp.Term > m.promised {
-		m.promise(c.Stamp.Term, c.Coordinator(), fx)
+		m.promise(now, c.Stamp.Term, c.Coordinator(), fx)
 	}
 	m.welcome(now, old, c)
 	for i := range c.Members {
@@ -165,14 +171,15 @@ func (m *Machine) welcome(now int64, old, c *topology.Config) {
 	for i := range c.Members {
 		if old == nil || !old.Has(c.Members[i].ID) {
 			p := m.peer(now, c.Members[i].ID)
-			p.alive, p.refused = now, false
+			p.alive = now
+			p.revive()
 		}
 	}
 }
 
 // promise refuses lower terms than one from now on.
-func (m *Machine) promise(term uint64, to topology.ID, fx *Effects) {
-	m.promised, m.chosen = term, to
+func (m *Machine) promise(now int64, term uint64, to topology.ID, fx *Effects) {
+	m.promised, m.chosen, m.chosenAt = term, to, now
 	fx.Promised = term
 }
 
@@ -194,16 +201,23 @@ func (m *Machine) publish(now int64, old, c *topology.Config, fx *Effects) {
 }
 
 // leftBehind ends the membership: the cluster has gone on without this member. What it
-// holds is known there, unless it is of partitions that were lost.
+// holds is known there, unless it is of partitions that are held for it, or were lost.
 func (m *Machine) leftBehind(now int64, c *topology.Config, fx *Effects) {
 	if m.leaving {
+		// Nobody need wait for the consent of who has left.
+		bye := &Heartbeat{Mark: mark(c), Promised: c.Stamp.Term, Sent: now}
+		for i := range c.Members {
+			fx.Send = append(fx.Send, Envelope{To: c.Members[i].ID, Addr: c.Members[i].Addr, Msg: bye})
+		}
 		m.done = true
 		fx.Log = append(fx.Log, "left the cluster")
 		return
 	}
 	b := &behind{target: c, heard: now, offers: map[int]offer{}}
 	for i := range c.Partitions {
-		if slices.Contains(m.config.Partitions[i].InSync, m.Self.ID) && m.config.Stamp.Less(c.Partitions[i].Lost) {
+		p := &c.Partitions[i]
+		lost := slices.Contains(m.config.Partitions[i].InSync, m.Self.ID) && m.config.Stamp.Less(p.Lost)
+		if lost || slices.Contains(p.Held, m.Self.ID) {
 			b.lost = append(b.lost, i)
 		}
 	}
@@ -211,7 +225,7 @@ func (m *Machine) leftBehind(now int64, c *topology.Config, fx *Effects) {
 		m.rejoin(fx, "the cluster has gone on without this member")
 		return
 	}
-	fx.Log = append(fx.Log, "the cluster has gone on without this member, and lost partitions that it has")
+	fx.Log = append(fx.Log, "the cluster has gone on without this member, and lacks partitions that it has")
 	m.claim = nil
 	m.behind = b
 	m.catchUp(now, true, fx)
@@ -253,7 +267,8 @@ func (m *Machine) catchUp(now int64, beat bool, fx *Effects) {
 	}
 	left := 0
 	for _, i := range b.lost {
-		if !m.offer(i, b.target, b.offers, fx) {
+		given := m.offer(i, b.target, b.offers, fx)
+		if !given || slices.Contains(b.target.Partitions[i].Held, m.Self.ID) {
 			left++
 		}
 	}

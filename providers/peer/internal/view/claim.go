@@ -47,7 +47,7 @@ func (m *Machine) tryClaim(now int64, fx *Effects) {
 	if cl == nil || m.highest(now, false) > cl.term {
 		cl = &claim{term: m.term(m.highest(now, true)), best: m.config, answers: map[topology.ID]int64{}, asked: never}
 		m.claim = cl
-		m.promise(cl.term, m.Self.ID, fx)
+		m.promise(now, cl.term, m.Self.ID, fx)
 	}
 	if m.pending(now) && now-cl.asked >= int64(m.Heartbeat) {
 		cl.asked = now
@@ -126,8 +126,9 @@ func (m *Machine) claimed(now int64, from topology.ID, msg *Claim, fx *Effects) 
 	if (ahead || theirs.Follows(m.config)) && m.concedes(now, from) && (msg.Term > m.promised || msg.Term == m.promised && m.chosen == from) {
 		if msg.Term > m.promised {
 			p := m.peer(now, from)
-			p.alive, p.refused = now, false // for as long as its claim may take
-			m.promise(msg.Term, from, fx)
+			p.alive = now // for as long as its claim may take
+			p.revive()
+			m.promise(now, msg.Term, from, fx)
 		}
 		m.claim = nil
 		answer.OK = true
@@ -225,12 +226,12 @@ func (m *Machine) tryComplete(now int64, fx *Effects) {
 	c := cl.best.Clone()
 	c.Lineage = m.Draw()
 	c.Ancestors = slices.Insert(c.Ancestors, 0, topology.Fork{
-		Lineage: cl.best.Lineage, Stamp: cl.best.Stamp, Clock: m.Clock(time.Duration(silent) + maxSkew)})
+		Lineage: cl.best.Lineage, Stamp: cl.best.Stamp, Clock: m.Clock(time.Duration(silent) + maxSkew), Shared: m.free(cl.best)})
 	c.Ancestors = c.Ancestors[:min(len(c.Ancestors), topology.MaxAncestors)]
 	c.Stamp = topology.Stamp{Term: cl.term, Version: 1}
 	c.Merging = 0
-	for _, id := range cl.without {
-		c = m.remove(c, id)
+	if len(cl.without) > 0 {
+		c = m.remove(c, cl.without)
 	}
 	fx.Log = append(fx.Log, "took over as coordinator")
 	m.publish(now, cl.best, c, fx)

@@ -42,7 +42,7 @@ type letter struct {
 }
 
 func newCluster(t *testing.T, n int, change func(*view.Options)) *cluster {
-	c := &cluster{T: t, now: 1e9, options: view.Options{Partitions: 4}}
+	c := &cluster{T: t, now: 1e9, options: view.Options{Partitions: 4, Split: view.All}}
 	if change != nil {
 		change(&c.options)
 	}
@@ -58,8 +58,15 @@ func newCluster(t *testing.T, n int, change func(*view.Options)) *cluster {
 }
 
 func (c *cluster) start(found bool) *node {
+	return c.startAt(fmt.Sprint("addr", len(c.nodes)+1), found)
+}
+
+// replace starts another process where one was.
+func (c *cluster) replace(id topology.ID) { c.startAt(fmt.Sprint("addr", id), false) }
+
+func (c *cluster) startAt(addr string, found bool) *node {
 	o := c.options
-	o.Self = topology.Member{ID: topology.ID(len(c.nodes) + 1), Addr: fmt.Sprint("addr", len(c.nodes)+1)}
+	o.Self = topology.Member{ID: topology.ID(len(c.nodes) + 1), Addr: addr}
 	n := &node{Machine: view.New(o), id: o.Self.ID}
 	c.nodes = append(c.nodes, n)
 	c.do(n, func(fx *view.Effects) {
@@ -157,6 +164,11 @@ func (c *cluster) whole(n int) bool {
 		count++
 	}
 	return count == n && first != nil && len(first.Members) == n
+}
+
+// copied reports whether every partition is on two members, as one of them sees it.
+func (c *cluster) copied(id topology.ID) bool {
+	return !slices.ContainsFunc(c.node(id).Config().Partitions, func(p topology.Partition) bool { return len(p.InSync) < 2 || p.Learner != 0 })
 }
 
 // split cuts some members off from the others.

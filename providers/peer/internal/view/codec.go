@@ -85,6 +85,7 @@ func Append(b []byte, msg Message) []byte {
 		e.findings(m.Synced)
 		e.findings(m.Silent)
 		e.findings(m.Merged)
+		e.findings(m.Restored)
 	case *Disband:
 		e.byte(typeDisband)
 		e.mark(m.Mark)
@@ -122,7 +123,7 @@ func Parse(b []byte) (Message, error) {
 		}
 		msg = m
 	case typeReport:
-		msg = &Report{Mark: d.mark(), Synced: d.findings(), Silent: d.findings(), Merged: d.findings()}
+		msg = &Report{Mark: d.mark(), Synced: d.findings(), Silent: d.findings(), Merged: d.findings(), Restored: d.findings()}
 	case typeDisband:
 		msg = &Disband{Mark: d.mark()}
 	default:
@@ -168,6 +169,14 @@ func (e *encoder) member(m *topology.Member) {
 	e.string(m.Addr)
 	e.string(m.Zone)
 	e.bool(m.Leaving)
+	e.bool(m.Reborn)
+}
+
+func (e *encoder) members(list []topology.Member) {
+	e.uint(uint64(len(list)))
+	for i := range list {
+		e.member(&list[i])
+	}
 }
 
 func (e *encoder) ids(list []topology.ID) {
@@ -182,6 +191,7 @@ func (e *encoder) forks(list []topology.Fork) {
 	for _, f := range list {
 		e.mark(Mark{f.Lineage, f.Stamp})
 		e.uint(f.Clock)
+		e.bool(f.Shared)
 	}
 }
 
@@ -269,7 +279,15 @@ func (d *decoder) stamp() topology.Stamp { return topology.Stamp{Term: d.uint(),
 func (d *decoder) mark() Mark { return Mark{Lineage: d.uint(), Stamp: d.stamp()} }
 
 func (d *decoder) member() topology.Member {
-	return topology.Member{ID: topology.ID(d.uint()), Addr: d.string(), Zone: d.string(), Leaving: d.bool()}
+	return topology.Member{ID: topology.ID(d.uint()), Addr: d.string(), Zone: d.string(), Leaving: d.bool(), Reborn: d.bool()}
+}
+
+func (d *decoder) members() []topology.Member {
+	var list []topology.Member
+	for range d.count(5) {
+		list = append(list, d.member())
+	}
+	return list
 }
 
 func (d *decoder) ids() []topology.ID {
@@ -282,9 +300,9 @@ func (d *decoder) ids() []topology.ID {
 
 func (d *decoder) forks() []topology.Fork {
 	var list []topology.Fork
-	for range d.count(4) {
+	for range d.count(5) {
 		m := d.mark()
-		list = append(list, topology.Fork{Lineage: m.Lineage, Stamp: m.Stamp, Clock: d.uint()})
+		list = append(list, topology.Fork{Lineage: m.Lineage, Stamp: m.Stamp, Clock: d.uint(), Shared: d.bool()})
 	}
 	return list
 }

@@ -14,10 +14,10 @@ func (e *encoder) config(c *topology.Config, base topology.Stamp) {
 	e.uint(c.Lineage)
 	e.stamp(c.Stamp)
 	e.uint(c.Merging)
-	e.uint(uint64(len(c.Members)))
+	e.members(c.Members)
+	e.members(c.Absent)
 	position := make(map[topology.ID]uint64, len(c.Members))
 	for i := range c.Members {
-		e.member(&c.Members[i])
 		position[c.Members[i].ID] = uint64(i + 1)
 	}
 	e.forks(c.Ancestors)
@@ -61,6 +61,7 @@ func (e *encoder) config(c *topology.Config, base topology.Stamp) {
 		for _, id := range p.InSync {
 			e.uint(position[id])
 		}
+		e.ids(p.Held)
 	}
 }
 
@@ -70,12 +71,10 @@ const maxPartitions = 1 << 14
 func (d *decoder) config() (*topology.Config, topology.Stamp) {
 	base := d.stamp()
 	c := &topology.Config{Lineage: d.uint(), Stamp: d.stamp(), Merging: d.uint()}
-	members := d.count(4)
-	ids := make([]topology.ID, 1, members+1)
-	for range members {
-		m := d.member()
-		c.Members = append(c.Members, m)
-		ids = append(ids, m.ID)
+	c.Members, c.Absent = d.members(), d.members()
+	ids := make([]topology.ID, 1, len(c.Members)+1)
+	for i := range c.Members {
+		ids = append(ids, c.Members[i].ID)
 	}
 	c.Ancestors = d.forks()
 	c.Voters = d.ids()
@@ -84,8 +83,8 @@ func (d *decoder) config() (*topology.Config, topology.Stamp) {
 		stamps = append(stamps, d.stamp())
 	}
 	partitions := d.index(maxPartitions + 1)
-	changed := d.count(7)
-	if d.bad || members == 0 || changed > partitions || changed < partitions && (base == topology.Stamp{}) {
+	changed := d.count(8)
+	if d.bad || len(c.Members) == 0 || changed > partitions || changed < partitions && (base == topology.Stamp{}) {
 		d.fail()
 		return nil, base
 	}
@@ -107,6 +106,7 @@ func (d *decoder) config() (*topology.Config, topology.Stamp) {
 		for j := range p.InSync {
 			p.InSync[j] = ids[d.index(len(ids))]
 		}
+		p.Held = d.ids()
 		if p.Epoch == (topology.Stamp{}) || p.Primary == 0 || !slices.Contains(p.InSync, p.Primary) {
 			d.fail()
 		}

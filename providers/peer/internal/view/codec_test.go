@@ -27,7 +27,7 @@ var findings = rapid.Custom(func(t *rapid.T) view.Finding {
 
 var forks = rapid.Custom(func(t *rapid.T) topology.Fork {
 	m := marks.Draw(t, "mark")
-	return topology.Fork{Lineage: m.Lineage, Stamp: m.Stamp, Clock: rapid.Uint64().Draw(t, "clock")}
+	return topology.Fork{Lineage: m.Lineage, Stamp: m.Stamp, Clock: rapid.Uint64().Draw(t, "clock"), Shared: rapid.Bool().Draw(t, "shared")}
 })
 
 // list draws a list that is nil if it is empty, as decoded ones are.
@@ -44,7 +44,10 @@ var configs = rapid.Custom(func(t *rapid.T) *topology.Config {
 		Merging: rapid.Uint64().Draw(t, "merging"), Ancestors: list(t, forks, "ancestors"), Voters: list(t, ids, "voters")}
 	for _, id := range rapid.SliceOfNDistinct(ids, 1, 6, rapid.ID[topology.ID]).Draw(t, "members") {
 		c.Members = append(c.Members, topology.Member{ID: id, Addr: rapid.String().Draw(t, "addr"),
-			Zone: rapid.String().Draw(t, "zone"), Leaving: rapid.Bool().Draw(t, "leaving")})
+			Zone: rapid.String().Draw(t, "zone"), Leaving: rapid.Bool().Draw(t, "leaving"), Reborn: rapid.Bool().Draw(t, "reborn")})
+	}
+	for _, id := range list(t, ids, "absent") {
+		c.Absent = append(c.Absent, topology.Member{ID: id, Addr: rapid.String().Draw(t, "absent addr")})
 	}
 	member := func(name string) topology.ID {
 		return c.Members[rapid.IntRange(0, len(c.Members)-1).Draw(t, name)].ID
@@ -60,6 +63,7 @@ var configs = rapid.Custom(func(t *rapid.T) *topology.Config {
 		if rapid.Bool().Draw(t, "learns") {
 			p.Learner, p.Lost = member("learner"), stamps.Draw(t, "lost")
 		}
+		p.Held = list(t, ids, "held")
 		c.Partitions = append(c.Partitions, p)
 	}
 	return c
@@ -92,7 +96,8 @@ var messages = rapid.Custom(func(t *rapid.T) view.Message {
 		}
 		return a
 	case 9:
-		return &view.Report{Mark: mark, Synced: list(t, findings, "synced"), Silent: list(t, findings, "silent"), Merged: list(t, findings, "merged")}
+		return &view.Report{Mark: mark, Synced: list(t, findings, "synced"), Silent: list(t, findings, "silent"), Merged: list(t, findings, "merged"),
+			Restored: list(t, findings, "restored")}
 	}
 	return &view.Disband{Mark: mark}
 })

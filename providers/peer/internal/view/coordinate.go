@@ -21,6 +21,8 @@ func (m *Machine) coordinate(now int64, fx *Effects) {
 		return
 	}
 	c := m.exclude(now, m.config)
+	c = m.dismiss(now, c, fx)
+	c = m.restore(c, fx)
 	c = m.withdraw(c)
 	if c.Merging == 0 {
 		c = m.admit(c)
@@ -41,7 +43,7 @@ func (m *Machine) coordinate(now int64, fx *Effects) {
 // mayChange reports whether the coordinator may change the configuration. Whoever has
 // been cut off, or paused, has no fresh leases, and cannot know what the others do.
 func (m *Machine) mayChange(now int64) bool {
-	here := func(id topology.ID) bool { return m.config.Has(id) && !m.suspects(now, id) }
+	here := func(id topology.ID) bool { return m.config.Has(id) && !m.suspects(now, id) || m.hasLeft(id) }
 	if m.highest(now, false) > m.config.Stamp.Term || !m.mayGoOn(m.config, here) {
 		return false
 	}
@@ -59,18 +61,22 @@ func (m *Machine) mayChange(now int64) bool {
 
 // exclude removes the members that have failed, once they cannot serve any more.
 func (m *Machine) exclude(now int64, c *topology.Config) *topology.Config {
+	var gone []topology.ID
 	for _, member := range m.config.Members {
 		if !m.suspects(now, member.ID) || !m.released(now, member.ID) {
 			continue
 		}
-		c = m.remove(c, member.ID)
+		gone = append(gone, member.ID)
 	}
-	return c
+	if len(gone) == 0 {
+		return c
+	}
+	return m.remove(c, gone)
 }
 
-// remove takes a member out of a configuration.
-func (m *Machine) remove(c *topology.Config, gone topology.ID) *topology.Config {
-	d := c.Without(gone, m.Self.ID)
+// remove takes members out of a configuration.
+func (m *Machine) remove(c *topology.Config, gone []topology.ID) *topology.Config {
+	d := c.Without(gone, m.gone, m.Self.ID)
 	if m.Rules.On(rules.PromoteInSync) {
 		return d
 	}
@@ -234,15 +240,17 @@ func (m *Machine) report(now int64, fx *Effects) {
 		return p.Epoch == f.Epoch && p.Primary == m.Self.ID
 	}
 	f.Synced = slices.DeleteFunc(f.Synced, func(f Finding) bool { return !current(f) })
+	f.Restored = slices.DeleteFunc(f.Restored, func(f Finding) bool { return !current(f) })
 	deaf := m.leasedBy(m.config.Coordinator()) <= now && m.Rules.On(rules.DeafIsSilent)
 	f.Silent = slices.DeleteFunc(f.Silent, func(f Finding) bool { return deaf || !current(f) })
 	if m.config.Merging == 0 {
 		f.Merged = f.Merged[:0]
 	}
-	if len(f.Synced)+len(f.Silent)+len(f.Merged) == 0 {
+	if len(f.Synced)+len(f.Silent)+len(f.Merged)+len(f.Restored) == 0 {
 		return
 	}
-	msg := &Report{Mark: mark(m.config), Synced: slices.Clone(f.Synced), Silent: slices.Clone(f.Silent), Merged: slices.Clone(f.Merged)}
+	msg := &Report{Mark: mark(m.config), Synced: slices.Clone(f.Synced), Silent: slices.Clone(f.Silent),
+		Merged: slices.Clone(f.Merged), Restored: slices.Clone(f.Restored)}
 	f.Silent = f.Silent[:0] // it may not be true any more
 	if m.coordinates() {
 		m.reported(msg)
@@ -265,6 +273,7 @@ func (m *Machine) reported(msg *Report) {
 			m.silent = append(m.silent, f)
 		}
 	}
+	m.absence.restored = append(m.absence.restored, msg.Restored...)
 	for _, f := range msg.Merged {
 		if m.merge.merged == nil {
 			m.merge.merged = make(map[int]Finding)
@@ -276,6 +285,9 @@ func (m *Machine) reported(msg *Report) {
 // join takes in a request for admission. Only a member that the coordinator reaches, and that
 // reaches it, is let in: others would have to be removed again, and so on.
 func (m *Machine) join(now int64, from topology.ID, msg *Join, fx *Effects) {
+	if m.config != nil && from == msg.Member.ID {
+		m.supersede(now, &msg.Member)
+	}
 	switch {
 	case m.config == nil || m.behind != nil || msg.Member.ID == 0 || msg.Member.ID == m.Self.ID:
 	case !m.coordinates():

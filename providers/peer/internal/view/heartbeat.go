@@ -2,6 +2,7 @@ package view
 
 import (
 	"math"
+	"time"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
@@ -14,6 +15,10 @@ type peer struct {
 	// when the peer was met, or from the end of a pause.
 	alive   int64
 	refused bool // it has ended, for all that is known
+	// refusedAt is since when, and replaced says that another process is at its address,
+	// which may be the same one in another life.
+	refusedAt int64
+	replaced  bool
 
 	leased int64 // when the latest heartbeat was sent for which it gave a lease
 	gave   int64 // when it was last given one
@@ -37,6 +42,25 @@ func (m *Machine) peer(now int64, id topology.ID) *peer {
 		m.peers[id] = p
 	}
 	return p
+}
+
+// end notes that a process has ended, for all that is known.
+func (p *peer) end(now int64, replaced bool) {
+	if !p.refused {
+		p.refused, p.refusedAt = true, now
+	}
+	p.replaced = p.replaced || replaced && p.refusedAt != never
+}
+
+// revive notes a sign of life.
+func (p *peer) revive() { p.refused, p.replaced = false, false }
+
+// over reports whether a process has certainly ended, and its data with it: its port has
+// refused for a while. A process that comes back under another ID closes its port, too, but
+// not for long.
+func (m *Machine) over(id topology.ID, while time.Duration) bool {
+	p := m.peers[id]
+	return p != nil && p.refused && !p.replaced && m.ticked-p.refusedAt > int64(while) || m.succeeded(id)
 }
 
 // suspects reports whether a process seems to have failed.
@@ -86,6 +110,7 @@ func (m *Machine) beat(now int64, fx *Effects) {
 	}
 	if m.coordinates() {
 		m.seek(now, fx)
+		m.recall(fx)
 	}
 }
 
@@ -99,7 +124,7 @@ func (m *Machine) heartbeat(now int64, from topology.ID, hb *Heartbeat, fx *Effe
 		return
 	}
 	p := m.peer(now, from)
-	p.refused = false
+	p.revive()
 	p.mark, p.promised, p.winner = hb.Mark, hb.Promised, hb.Winner
 	lease := hb.Mark.Lineage == m.config.Lineage && m.promised <= hb.Mark.Stamp.Term &&
 		m.config.Has(from) && m.config.Has(m.Self.ID) && !m.suspects(now, from)
@@ -120,7 +145,7 @@ func (m *Machine) acknowledged(now int64, from topology.ID, ack *HeartbeatAck, f
 	// Who lives in another cluster is dead to this one.
 	if ack.Mark.Lineage == m.config.Lineage || ack.Mark.Lineage == m.ahead ||
 		followed(ack.Mark, m.config) || !m.Rules.On(rules.Ancestry) {
-		p.refused = false
+		p.revive()
 		p.alive = max(p.alive, ack.Sent)
 		if ack.Lease && ack.Sent > p.leased {
 			p.leased = ack.Sent
@@ -188,7 +213,7 @@ func (m *Machine) LeaseFor(part *topology.Partition) int64 {
 	for _, id := range part.InSync {
 		until = min(until, m.leasedBy(id))
 	}
-	if m.Consistency {
+	if !m.free(m.config) {
 		until = min(until, m.leasedByMost(part.Epoch))
 	}
 	return until

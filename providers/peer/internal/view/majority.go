@@ -3,16 +3,43 @@ package view
 import (
 	"slices"
 
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
 )
 
-// With Options.Consistency, of two sides of a cut only one goes on: the one with most
-// members, or with half of them if the oldest is there. Since members come and go, both
+// A Split says which sides of a cut go on.
+type Split uint8
+
+const (
+	// Auto has, of three members or more, only the side with most of them go on; of two,
+	// both sides do, and merge later. If all others have ended, whoever is left goes on.
+	Auto Split = iota
+	// All has all sides go on, and merge later.
+	All
+	// Most has only the side with more members go on; of equal sides, that with the oldest
+	// member.
+	Most
+)
+
+// free reports whether every side of a cut of a cluster may go on.
+func (m *Machine) free(c *topology.Config) bool {
+	switch m.Split {
+	case All:
+		return true
+	case Auto:
+		return len(c.Members)+len(c.Absent) <= 2 && len(c.Voters) == 0 || !m.Rules.On(rules.OneSide)
+	}
+	return false
+}
+
+// Else only one goes on: the one with most members, or with half of them if the oldest is
+// there. Since members come and go, both
 // sides could have most of what each takes for the members. So a change of the members
 // needs most of the old and most of the new ones, until it is certain that most of the
 // old ones know of it: the joint consensus of Raft (Ongaro and Ousterhout, 2014).
 
-// groups returns the lists of members each of which must be on a side for it to go on.
+// groups returns the lists of members of each of which most must be on a side for it to go
+// on.
 func groups(c *topology.Config) [][]topology.ID {
 	members := make([]topology.ID, len(c.Members))
 	for i := range members {
@@ -27,7 +54,7 @@ func groups(c *topology.Config) [][]topology.ID {
 // mayGoOn reports whether a side of a cut may go on, in a cluster with the
 // configuration c. Here says who is on the side.
 func (m *Machine) mayGoOn(c *topology.Config, here func(topology.ID) bool) bool {
-	if !m.Consistency {
+	if m.free(c) {
 		return true
 	}
 	for _, group := range groups(c) {
@@ -37,11 +64,18 @@ func (m *Machine) mayGoOn(c *topology.Config, here func(topology.ID) bool) bool 
 				n++
 			}
 		}
-		if 2*n < len(group) || 2*n == len(group) && !here(group[0]) {
+		few := 2*n < len(group) || 2*n == len(group) && !here(group[0])
+		if few && !m.survives(group, here) {
 			return false
 		}
 	}
 	return true
+}
+
+// survives reports whether all members of a group that are not here have ended. If only some
+// have, those others may have gone on with them before.
+func (m *Machine) survives(group []topology.ID, here func(topology.ID) bool) bool {
+	return m.Split == Auto && !slices.ContainsFunc(group, func(id topology.ID) bool { return !here(id) && !m.over(id, m.Silence) })
 }
 
 // leasedByMost returns until when the leases last of so many members that this side of
@@ -51,10 +85,17 @@ func (m *Machine) leasedByMost(epoch topology.Stamp) int64 {
 	least := int64(leaseForever)
 	for _, group := range groups(m.config) {
 		until := make([]int64, len(group))
+		all := int64(leaseForever) // until when everybody's lease lasts who has not ended
 		for i, id := range group {
 			until[i] = never
-			if id == m.Self.ID || m.shows(id, epoch) {
+			switch {
+			case m.hasLeft(id):
+				until[i] = leaseForever
+			case id == m.Self.ID || m.shows(id, epoch):
 				until[i] = m.leasedBy(id)
+			}
+			if m.Split != Auto || !m.over(id, m.Silence) {
+				all = min(all, until[i])
 			}
 		}
 		oldest := until[0]
@@ -64,9 +105,15 @@ func (m *Machine) leasedByMost(epoch topology.Stamp) int64 {
 		if n%2 == 0 {
 			most = max(most, min(oldest, until[n/2]))
 		}
-		least = min(least, most)
+		least = min(least, max(most, all))
 	}
 	return least
+}
+
+// hasLeft reports whether a voter has shown that it knows the configuration, in which it is no
+// member any more: it has left, and votes for nobody else.
+func (m *Machine) hasLeft(id topology.ID) bool {
+	return !m.config.Has(id) && m.shows(id, m.config.Stamp)
 }
 
 // shows reports whether a member has shown a configuration of this lineage that is at
@@ -79,7 +126,7 @@ func (m *Machine) shows(id topology.ID, stamp topology.Stamp) bool {
 // vote makes a configuration whose members differ from those of the one before need
 // most of those, too.
 func (m *Machine) vote(old, c *topology.Config) {
-	if !m.Consistency || len(c.Voters) > 0 {
+	if m.free(old) || len(c.Voters) > 0 {
 		return
 	}
 	before, after := groups(old), groups(c)

@@ -1,6 +1,8 @@
 package view
 
 import (
+	"slices"
+
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
 )
@@ -35,14 +37,23 @@ func (m *Machine) offer(partition int, target *topology.Config, offers map[int]o
 	}
 	offers[partition] = offer{to: p.Primary, reign: p.Reign}
 	o := Offer{Partition: partition, To: p.Primary, Lineage: target.Lineage}
-	if (p.Lost == topology.Stamp{}) {
+	if (p.Lost == topology.Stamp{}) && len(p.Held) == 0 {
 		o.Common = topology.CommonClock(m.config, target) // else it began empty
 	}
+	o.Whole = m.whole(partition, target)
 	if member := target.Member(p.Primary); member != nil {
 		o.Addr = member.Addr
 	}
 	fx.Offers = append(fx.Offers, o)
 	return false
+}
+
+// whole reports whether this member has everything of a partition that was acknowledged before
+// its cluster and another one parted.
+func (m *Machine) whole(partition int, other *topology.Config) bool {
+	common := topology.CommonStamp(m.config, other)
+	p := &m.config.Partitions[partition]
+	return (common != topology.Stamp{}) && len(p.Held) == 0 && !common.Less(p.Lost)
 }
 
 // Merged says that everything of an offer to somebody was acknowledged.
@@ -73,7 +84,7 @@ func (m *Machine) meetCluster(now int64, c *topology.Config, from topology.ID, f
 		}
 		return
 	}
-	if m.Consistency && topology.CommonClock(m.config, c) != 0 {
+	if m.Split != All && topology.CommonClock(m.config, c) != 0 && !topology.Shared(m.config, c) {
 		// Only one side went on: the one with the higher term. What the other one
 		// has acknowledged since is of partitions that were lost there.
 		if c.Stamp.Term > m.config.Stamp.Term {
@@ -83,17 +94,21 @@ func (m *Machine) meetCluster(now int64, c *topology.Config, from topology.ID, f
 		}
 		return
 	}
+	if m.stranded(m.config, c.Lineage) {
+		m.strand(now, c, fx)
+		return
+	}
 	if !m.coordinates() || c.Merging != 0 || m.leaving {
 		return
 	}
 	for i := range c.Members {
 		m.remember(now, c.Members[i].ID, c.Members[i].Addr)
 	}
-	if wins(m.config, c) {
+	if wins(m.config, c) || m.stranded(c, m.config.Lineage) {
 		m.tell(now, c.Coordinator(), fx)
 		return
 	}
-	if m.claim != nil || !m.mayChange(now) {
+	if m.claim != nil || !m.mayChange(now) || m.claimsOurs(c) {
 		return
 	}
 	d := m.config.Clone()
@@ -102,6 +117,41 @@ func (m *Machine) meetCluster(now int64, c *topology.Config, from topology.ID, f
 	m.publish(now, m.config, d, fx)
 	m.merge = merge{target: c, heard: now}
 	fx.Log = append(fx.Log, "merging into another cluster")
+}
+
+// stranded reports whether a cluster cannot go on any more because too many of its members
+// live in one of another lineage, from which they do not come back.
+func (m *Machine) stranded(c *topology.Config, lineage uint64) bool {
+	return !m.mayGoOn(c, func(id topology.ID) bool {
+		if id == m.Self.ID {
+			return m.config.Lineage != lineage
+		}
+		p := m.peers[id]
+		return p == nil || p.mark.Lineage != lineage
+	})
+}
+
+// claimsOurs reports whether another cluster counts on members that live in this one. It will
+// soon be without them; what is given to it before could be given to ourselves.
+func (m *Machine) claimsOurs(c *topology.Config) bool {
+	return slices.ContainsFunc(c.Members, func(other topology.Member) bool {
+		p := m.peers[other.ID]
+		return other.ID == m.Self.ID || m.config.Has(other.ID) && p != nil && p.mark.Lineage == m.config.Lineage
+	})
+}
+
+// strand ends the membership in a cluster that cannot go on: this member gives what it has to
+// the one in which the others live.
+func (m *Machine) strand(now int64, c *topology.Config, fx *Effects) {
+	b := &behind{target: c, heard: now, offers: map[int]offer{}}
+	for i := range m.config.Partitions {
+		if slices.Contains(m.config.Partitions[i].InSync, m.Self.ID) {
+			b.lost = append(b.lost, i)
+		}
+	}
+	fx.Log = append(fx.Log, "most members live in another cluster: giving it what this one has")
+	m.claim, m.behind = nil, b
+	m.catchUp(now, true, fx)
 }
 
 // wins reports whether a, rather than b, goes on after a split.
@@ -198,7 +248,8 @@ func (m *Machine) given(now int64) bool {
 		return len(g.offers) > 0 || m.config.Partitions[0].Primary != m.Self.ID
 	}
 	for i := range g.target.Partitions {
-		if f, ok := g.merged[i]; !ok || f.Epoch != g.target.Partitions[i].Reign {
+		p := &g.target.Partitions[i]
+		if f, ok := g.merged[i]; !ok || f.Epoch != p.Reign || len(p.Held) > 0 && m.whole(i, g.target) {
 			return false
 		}
 	}

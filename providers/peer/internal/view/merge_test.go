@@ -26,7 +26,7 @@ func TestSplit(t *testing.T) {
 	c := newCluster(t, 5, nil)
 	c.split(1, 2)
 	c.wait("two clusters", func() bool {
-		return len(c.node(1).Config().Members) == 2 && len(c.node(3).Config().Members) == 3 && c.node(1).Safe() && c.node(3).Safe()
+		return len(c.node(1).Config().Members) == 2 && len(c.node(3).Config().Members) == 3 && c.copied(1) && c.copied(3)
 	})
 	winner := c.node(3).Config().Lineage
 	c.deaf = nil
@@ -42,9 +42,9 @@ func TestSplit(t *testing.T) {
 	for _, n := range c.nodes {
 		for _, o := range n.offers {
 			offered[o.Partition] = true
-			// What was lost there is not there, whether it was deleted or not.
-			lost := c.node(3).Config().Partitions[o.Partition].Lost != topology.Stamp{}
-			if lost != (o.Common == 0) {
+			// What is held there is not there, whether it was deleted or not.
+			held := len(c.node(3).Config().Partitions[o.Partition].Held) > 0
+			if held != (o.Common == 0) {
 				t.Errorf("partition %d was offered with the common time %d", o.Partition, o.Common)
 			}
 		}
@@ -80,7 +80,7 @@ func TestSplitAndTheWinnerFails(t *testing.T) {
 	c := newCluster(t, 5, nil)
 	c.split(1, 2)
 	c.wait("two clusters", func() bool {
-		return len(c.node(1).Config().Members) == 2 && len(c.node(3).Config().Members) == 3 && c.node(1).Safe() && c.node(3).Safe()
+		return len(c.node(1).Config().Members) == 2 && len(c.node(3).Config().Members) == 3 && c.copied(1) && c.copied(3)
 	})
 	c.deaf = nil
 	c.meet()
@@ -137,7 +137,7 @@ func TestFounders(t *testing.T) {
 
 // With Consistency only the side with most members goes on.
 func TestConsistency(t *testing.T) {
-	c := newCluster(t, 5, func(o *view.Options) { o.Consistency = true })
+	c := newCluster(t, 5, func(o *view.Options) { o.Split = view.Most })
 	before := c.node(1).Config()
 	c.split(1, 2)
 	c.run(5 * time.Second)
@@ -160,7 +160,7 @@ func TestConsistency(t *testing.T) {
 
 // Of two halves, that with the oldest member goes on.
 func TestConsistencyOfHalves(t *testing.T) {
-	c := newCluster(t, 2, func(o *view.Options) { o.Consistency = true })
+	c := newCluster(t, 2, func(o *view.Options) { o.Split = view.Most })
 	c.split(2)
 	c.run(5 * time.Second)
 	if len(c.node(1).Config().Members) != 1 || !c.leased(c.node(1)) {

@@ -124,6 +124,8 @@ type Report struct {
 	Silent []Finding
 	// Merged: partitions whose data the winner of a split has acknowledged.
 	Merged []Finding
+	// Restored: partitions that were held, and that somebody who had them has given back.
+	Restored []Finding
 }
 
 // A Finding is about one member of one partition.

@@ -50,10 +50,11 @@ type Options struct {
 	// is dropped only when the primary has said, with Synced, that all of them have
 	// everything.
 	Async bool
-	// Consistency lets, of a cluster that is cut in two, only the side with more
-	// members go on; of equal sides, that with the oldest member. Without it both
-	// sides go on, and merge later.
-	Consistency bool
+	// Split says which sides of a cluster that is cut in two go on.
+	Split Split
+	// Patience is for how long partitions are held for members that do not answer. Zero: for
+	// ever.
+	Patience time.Duration
 	// Draw returns a random number, to name lineages.
 	Draw func() uint64
 	// Clock returns the time of some while ago as versions count it.
@@ -133,6 +134,8 @@ type Offer struct {
 	// every write: what was written before and is missing there was deleted there.
 	// Zero: they have nothing in common.
 	Common uint64
+	// Whole: this member has every write that was acknowledged before they parted.
+	Whole bool
 }
 
 // A Machine is the state of one member. It is not safe for concurrent use. All times
@@ -142,6 +145,7 @@ type Machine struct {
 	config   *topology.Config // nil: not yet a member
 	promised uint64           // the highest term; lower ones are refused
 	chosen   topology.ID      // to whom it was promised
+	chosenAt int64            // when
 	ahead    uint64           // a lineage that follows this one and may not be followed yet
 	peers    map[topology.ID]*peer
 
@@ -167,6 +171,7 @@ type Machine struct {
 	synced  map[int]Finding
 	silent  []Finding
 	idle    bool // there is nothing to plan under this configuration
+	absence absence
 
 	merge  merge
 	behind *behind // the cluster has gone on without this member
@@ -239,16 +244,25 @@ func (m *Machine) Met(now int64, id topology.ID, addr string) {
 	}
 	for i := range m.config.Members {
 		if other := &m.config.Members[i]; other.Addr == addr && addr != "" && other.ID != m.Self.ID {
-			m.peer(now, other.ID).refused = true
+			m.peer(now, other.ID).end(now, true)
 		}
 	}
 }
 
 // Refused says that a connection to a process was reset and that its port refuses
 // another: it has ended.
-func (m *Machine) Refused(_ int64, id topology.ID) {
-	if p := m.peers[id]; p != nil {
-		p.refused = true
+func (m *Machine) Refused(now int64, id topology.ID) {
+	if p := m.peers[id]; p != nil || m.config != nil && m.config.Waits(id) {
+		m.peer(now, id).end(now, false)
+	}
+	m.forget(id)
+}
+
+// Replaced says that another process is at the address of one: that one has ended, or come
+// back under another ID.
+func (m *Machine) Replaced(now int64, id topology.ID) {
+	if p := m.peers[id]; p != nil || m.config != nil && m.config.Waits(id) {
+		m.peer(now, id).end(now, true)
 	}
 	m.forget(id)
 }
@@ -258,6 +272,12 @@ func (m *Machine) Refused(_ int64, id topology.ID) {
 // will have what is acknowledged in this epoch. Epoch is the partition's.
 func (m *Machine) Synced(_ int64, partition int, epoch topology.Stamp, learner topology.ID) {
 	m.note(&m.found.Synced, Finding{partition, epoch, learner})
+}
+
+// Restored says that somebody who had every acknowledged write of a partition that is held,
+// and of which this member is the primary, has given it all. Epoch is the partition's.
+func (m *Machine) Restored(_ int64, partition int, epoch topology.Stamp, by topology.ID) {
+	m.note(&m.found.Restored, Finding{partition, epoch, by})
 }
 
 // Silent says that a member in sync, or the learner, of a partition of which this
@@ -280,7 +300,7 @@ func (m *Machine) Config() *topology.Config { return m.config }
 // Safe reports whether this member could fail without a loss: every partition is on as
 // many members as it should be, and none is being handed over.
 func (m *Machine) Safe() bool {
-	if m.config == nil || m.behind != nil || m.config.Merging != 0 {
+	if m.config == nil || m.behind != nil || m.config.Merging != 0 || m.config.Held() > 0 {
 		return false
 	}
 	staying := m.config.Staying()

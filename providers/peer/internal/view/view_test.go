@@ -215,9 +215,11 @@ func TestLeftBehindWithLostData(t *testing.T) {
 	alone := slices.IndexFunc(c.node(1).Config().Partitions, func(p topology.Partition) bool { return p.Primary == 3 })
 	c.node(3).down = true
 	c.wait("its removal", func() bool { return !c.node(1).Config().Has(3) })
-	lost := c.node(1).Config().Partitions[alone]
-	if lost.Lost == (topology.Stamp{}) {
-		t.Fatal("the loss was not noted")
+	if p := c.node(1).Config().Partitions[alone]; !slices.Equal(p.Held, []topology.ID{3}) || p.Lost != (topology.Stamp{}) {
+		t.Fatalf("it is not held: %+v", p)
+	}
+	if c.node(1).Safe() {
+		t.Error("the others are safe without it")
 	}
 	c.node(3).down = false
 	c.run(500 * time.Millisecond)
@@ -226,11 +228,53 @@ func TestLeftBehindWithLostData(t *testing.T) {
 		t.Fatalf("rejoin %v, offers %v", n.rejoin, n.offers)
 	}
 	for _, o := range n.offers {
+		if !o.Whole {
+			t.Errorf("partition %d is not given as a whole", o.Partition)
+		}
 		n.Merged(c.now, o.Partition, o.To)
+		to := c.node(o.To)
+		to.Restored(c.now, o.Partition, to.Config().Partitions[o.Partition].Epoch, 3)
 	}
-	c.run(100 * time.Millisecond)
-	if !n.rejoin {
-		t.Error("it does not come back when the others have everything")
+	c.wait("it to come back when the others have everything", func() bool { return n.rejoin })
+	c.wait("the partition to be served", func() bool { return c.node(1).Config().Held() == 0 && c.whole(2) })
+	if p := c.node(1).Config().Partitions[alone]; p.Lost != (topology.Stamp{}) {
+		t.Errorf("it was lost: %+v", p)
+	}
+}
+
+// What is held begins empty when nobody is left who could bring it: when his process has
+// ended, or another one has taken its place, or he was waited for long enough. Not
+// before.
+func TestHeldForNobody(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		event func(c *cluster)
+		lost  bool
+	}{
+		{"silence", func(*cluster) {}, false},
+		{"a port that refuses for a moment", func(c *cluster) {
+			c.node(1).Refused(c.now, 3)
+			c.do(c.node(3), func(fx *view.Effects) { fx.Send = append(fx.Send, view.Envelope{To: 1, Msg: &view.Heartbeat{}}) })
+		}, false},
+		{"somebody else at the address", func(c *cluster) { c.node(1).Replaced(c.now, 3) }, false},
+		{"an end", func(c *cluster) { c.node(1).Refused(c.now, 3) }, true},
+		{"an end that another one sees", func(c *cluster) { c.node(2).Refused(c.now, 3) }, false},
+		{"a successor", func(c *cluster) { c.replace(3) }, true},
+		{"patience", func(c *cluster) { c.run(c.options.Patience) }, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCluster(t, 3, func(o *view.Options) { o.Copies, o.Patience = 1, time.Minute })
+			alone := slices.IndexFunc(c.node(1).Config().Partitions, func(p topology.Partition) bool { return p.Primary == 3 })
+			c.node(3).down = true
+			c.wait("its removal", func() bool { return !c.node(1).Config().Has(3) })
+			c.run(2 * time.Second)
+			test.event(c)
+			c.run(6 * time.Second)
+			p := c.node(1).Config().Partitions[alone]
+			if lost := p.Lost != (topology.Stamp{}); lost != test.lost || len(p.Held) > 0 == lost {
+				t.Errorf("%+v", p)
+			}
+		})
 	}
 }
 
@@ -242,7 +286,7 @@ func TestLeftBehindAndAlone(t *testing.T) {
 	c.node(3).down = false
 	c.run(200 * time.Millisecond)
 	c.node(1).down, c.node(2).down = true, true
-	c.wait("the last one to go on", func() bool { return c.whole(1) && c.leased(c.node(3)) })
+	c.wait("the last one to go on", func() bool { return len(c.node(3).Config().Members) == 1 && c.leased(c.node(3)) })
 }
 
 func TestLeave(t *testing.T) {

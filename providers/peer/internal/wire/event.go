@@ -28,17 +28,22 @@ const (
 	Connected EventKind = iota + 1
 	// Broken: a connection broke that either side had dialled.
 	Broken
-	// Refused: nobody listens at the address, or another process does. The process
-	// with this ID is gone in all likelihood, but a firewall can refuse as well.
+	// Refused: nobody listens at the address. The process with this ID is gone in all
+	// likelihood, but a firewall can refuse as well.
 	Refused
+	// Replaced: another process listens at the address.
+	Replaced
 	// Unreachable: a connection could not be made for another reason.
 	Unreachable
 )
 
 // dialled returns the kind of the event that an error of dialling is.
 func dialled(err error) EventKind {
-	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, ErrReplaced) {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
 		return Refused
+	case errors.Is(err, ErrReplaced):
+		return Replaced
 	}
 	return Unreachable
 }

@@ -21,7 +21,7 @@ func TestAnotherProcessAtTheAddressIsNotThePeer(t *testing.T) {
 		if _, err := p.Call(t.Context(), wire.Data, echo); !errors.Is(err, wire.ErrNotSent) || !errors.Is(err, wire.ErrReplaced) {
 			t.Errorf("got %v", err)
 		}
-		if !a.saw(wire.Refused, 3) {
+		if !a.saw(wire.Replaced, 3) {
 			t.Errorf("nothing tells that the process is gone: %v", a.events)
 		}
 		if _, _, err := a.Stream(t.Context(), a.addr); !errors.Is(err, wire.ErrSelf) {

@@ -1,0 +1,55 @@
+package sim
+
+// What happens to a network that is neither whole nor cut for good. Most of these faults are
+// about as short as it takes the members to notice them.
+
+// ShortCuts separates the hosts in two, again and again.
+func ShortCuts(w *world) {
+	w.flapping(w.between(2, 8), func() func(from, to *host) bool {
+		side := w.sides()
+		return func(from, to *host) bool { return side[from.n] != side[to.n] }
+	})
+}
+
+// Flap cuts one host off from the others, again and again.
+func Flap(w *world) {
+	h := w.victim()
+	w.flapping(w.between(2, 8), func() func(from, to *host) bool { return around(h) })
+}
+
+// FlapLink cuts what one host sends to another one, or both ways, again and again.
+func FlapLink(w *world) {
+	a, b := w.victim(), w.victim()
+	w.flapping(w.between(2, 8), func() func(from, to *host) bool {
+		oneWay := w.IntN(2) == 0
+		return func(from, to *host) bool { return from == a && to == b || !oneWay && from == b && to == a }
+	})
+}
+
+// Lossy loses a quarter of the packets from and to one host.
+func Lossy(w *world) {
+	w.lossy = w.victim()
+	w.log("LOSSY %v", w.lossy.member)
+	w.hold(w.between(300*ms, 2500*ms), func() { w.lossy = nil })
+}
+
+// around cuts a host off.
+func around(h *host) func(from, to *host) bool {
+	return func(from, to *host) bool { return (from == h) != (to == h) }
+}
+
+// flapping makes so many cuts in a row, all of which lose what is under way or let it wait.
+func (w *world) flapping(n int64, cut func() func(from, to *host) bool) {
+	w.stalls = w.IntN(3) > 0
+	var next func()
+	next = func() {
+		n--
+		w.sever(cut(), w.while(900*ms), func() {
+			if n > 0 {
+				w.busy = true
+				w.after(w.between(10*ms, 400*ms), next)
+			}
+		})
+	}
+	next()
+}
