@@ -48,7 +48,7 @@ var claims = []claim{
 	{"one of two killed, then everything deleted", 2, 1, 0, false, true, tryDeletes},
 	{"one of two killed, then everything put if absent", 2, 1, 0, false, true, tryCreations},
 	{"one of two frozen under load, then awake", 2, 1, 2000, false, true, tryPause},
-	{"one of three cut off, both sides write, then merged", 3, 1, 0, true, true, trySplit},
+	{"one of three cut off, both sides write, then merged", 3, 2, 0, true, true, trySplit},
 }
 
 // A tableRun is all claims tried with one configuration.
