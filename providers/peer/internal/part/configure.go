@@ -23,6 +23,7 @@ func (r *Replica) Configure(now Now, c *topology.Config, fx *Effects) {
 	r.term = c.Stamp.Term
 	r.promised = max(r.promised, r.term)
 	r.frozen, r.lost, r.held = c.Merging != 0, p.Lost != topology.Stamp{}, len(p.Held) > 0
+	r.partial = r.lost || len(c.Absent) > 0
 	r.fences = slices.DeleteFunc(r.fences, func(f fence) bool { return !c.Stamp.Less(f.until) || !p.Holds(f.by) })
 	r.noticeSurplus(c, p)
 	if p.Epoch != r.epoch || p.Reign != r.reign || p.Primary != r.primary {

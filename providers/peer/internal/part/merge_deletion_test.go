@@ -30,6 +30,39 @@ func TestMergeWithClear(t *testing.T) {
 	}
 }
 
+// What a caller was told to be deleted stays so, even if only the other side of a split knew
+// it: whoever does not answer may have it. Without anybody absent it leaves no trace.
+func TestDeleteOfWhatOnlyTheOtherSideKnows(t *testing.T) {
+	here, there := pair(t, part.Options{}), newLabOf(t, 7, part.Options{})
+	common := here.put(1, "common", "record", 0).Version
+	here.do(1, part.Request{Kind: part.Delete, Cache: "cache", Key: "unknown"})
+	if n := here.replicas[1].Stats().Tombstones; n != 0 {
+		t.Errorf("with everybody there it leaves %d tombstones", n)
+	}
+	here.config.Absent = []topology.Member{{ID: 7}}
+	here.change(func(*topology.Partition) {})
+	here.deliver()
+	there.mono = here.mono + int64(time.Second)
+	for _, key := range []string{"deleted", "kept", "later"} {
+		there.put(7, key, "record", 0)
+	}
+	here.mono = there.mono + int64(time.Second)
+	for _, key := range []string{"deleted", "later"} {
+		if res := here.do(1, part.Request{Kind: part.Delete, Cache: "cache", Key: key}); res.Status != part.OK || res.Present.OK {
+			t.Fatalf("%+v", res)
+		}
+	}
+	there.mono = here.mono + int64(time.Second)
+	there.put(7, "later", "again", 0)
+	give(there, 7, here, 1, common)
+	for key, want := range map[string]string{"deleted": "", "kept": "record", "later": "again"} {
+		if got := here.get(1, key); got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+	here.same(1, 2)
+}
+
 // A record that a merge brings back reaches the backups, too.
 func TestMergeOverTombstone(t *testing.T) {
 	winner, loser := pair(t, part.Options{}), newLabOf(t, 7, part.Options{})

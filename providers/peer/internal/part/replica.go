@@ -33,6 +33,9 @@ type Replica struct {
 	// next. It ends with the epoch.
 	surplus bool
 	lost    bool // somebody who was left behind may bring more records
+	// partial: somebody who does not answer may have records of which nothing is known
+	// here, and bring them.
+	partial bool
 	// held: somebody else has the contents, and may bring them. Nothing is served.
 	held   bool
 	fences []fence

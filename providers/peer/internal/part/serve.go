@@ -225,7 +225,7 @@ func (r *Replica) put(now Now, req *Request, e *entry, record []byte, ttl time.D
 // erase deletes a record. Where records may come back, from a member that was left behind,
 // what is absent leaves a tombstone, too: it stays deleted.
 func (r *Replica) erase(now Now, req *Request, was Found, res Result, fx *Effects) {
-	if !was.OK && !r.lost {
+	if !was.OK && !r.partial {
 		r.decline(req, res, fx)
 		return
 	}
