@@ -154,7 +154,8 @@ func checkPlaintext(path string, list []string) (errs []error) {
 		if err != nil {
 			host = strings.Trim(text, "[]")
 		}
-		if text != "" && !isLoopback(host) {
+		_, notIP := netip.ParseAddr(host)
+		if named := host != "" && notIP != nil && path != "advertise"; text != "" && !named && !isLoopback(host) { // a name may turn out to be a loopback address
 			errs = append(errs, setting.Problemf(path, "plaintext is for loopback addresses only, which %s is not; give a secret or tls", text))
 		}
 	}

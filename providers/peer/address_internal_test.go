@@ -74,3 +74,26 @@ func TestAdvertisedHostHasThePortThatIsListenedOn(t *testing.T) {
 		t.Errorf("%d members", n)
 	}
 }
+
+// Without a secret only loopback addresses will do; what a name stands for is found out when it is used.
+func TestPlaintextAddresses(t *testing.T) {
+	for _, test := range []struct {
+		listen, join, advertise string
+		ok                      bool
+	}{
+		{"127.0.0.1:1", "nosuch.example.invalid:2", "", true},
+		{"localhost:1", "[::1]:2", "127.0.0.1", true},
+		{"127.0.0.1:1", "10.1.0.5:2", "", false},
+		{":1", "", "127.0.0.1:1", false},
+		{"127.0.0.1:1", "", "shop-1.example:1", false},
+	} {
+		o := Options{Listen: []string{test.listen}, Advertise: test.advertise, Security: Security{Plaintext: true}}
+		if test.join != "" {
+			o.Join = []string{test.join}
+		}
+		o = o.withDefaults()
+		if _, err := o.check(setting.Of(settings, &o)); (err == nil) != test.ok || err != nil && !strings.Contains(err.Error(), "loopback") {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+}
