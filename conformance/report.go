@@ -102,6 +102,7 @@ const (
 type result struct {
 	outcome outcome
 	failure Failure // if failed
+	late    bool    // the case's time was over
 }
 
 func (r *Report) add(one result) {

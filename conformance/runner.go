@@ -60,7 +60,7 @@ func (s *suite) run(c testCase, release func()) result {
 	}
 	switch {
 	case t.broken():
-		return result{failed, t.failure(rule{c.rule, c.source})}
+		return result{failed, t.failure(rule{c.rule, c.source}), ctx.Err() != nil}
 	case !met:
 		return result{outcome: unsupported}
 	}

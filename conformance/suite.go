@@ -141,21 +141,33 @@ func (s *suite) report() Report {
 
 // fill adds the results. A driver that goes wrong in one case may hurt those that run at the
 // same time or later, so the cases that failed are run again, one after the other and each
-// on connections of its own, until one fails: the report begins with that one.
+// on connections of its own, until one fails: the report begins with that one. Those that
+// ran out of time come last, since they may have been hurt most.
 func (s *suite) fill(report *Report, cases []testCase, results []result) {
-	end := time.Now().Add(againAtMost)
-	first := -1
+	var inTime, late []int
 	for i, r := range results {
-		if r.outcome == failed && first < 0 && time.Now().Before(end) {
-			if alone := s.again(cases[i]); alone.outcome == failed {
-				first, r = len(report.Failures), alone
-			}
-		}
 		report.add(r)
+		switch {
+		case r.outcome == failed && r.late:
+			late = append(late, i)
+		case r.outcome == failed:
+			inTime = append(inTime, i)
+		}
 	}
-	if first > 0 {
-		f := report.Failures[first]
-		report.Failures = slices.Insert(slices.Delete(report.Failures, first, first+1), 0, f)
+	report.Failures = nil
+	order := append(inTime, late...)
+	for _, i := range order {
+		report.Failures = append(report.Failures, results[i].failure)
+	}
+	end := time.Now().Add(againAtMost)
+	for at, i := range order {
+		if time.Now().After(end) {
+			return
+		}
+		if alone := s.again(cases[i]); alone.outcome == failed && !alone.late {
+			report.Failures = slices.Insert(slices.Delete(report.Failures, at, at+1), 0, alone.failure)
+			return
+		}
 	}
 }
 
