@@ -1,6 +1,9 @@
 package httpsession
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"math"
+)
 
 // An index finds the attributes of a long list without going through it each time. It is
 // made when a record is read the third time: most requests read one attribute or two.
@@ -10,9 +13,9 @@ type index struct {
 }
 
 const (
-	readsBefore = 2       // an index is made
-	longList    = 512     // bytes; less is read as fast without an index
-	hugeList    = 1 << 31 // more has no index
+	readsBefore = 2             // an index is made
+	longList    = 512           // bytes; less is read as fast without an index
+	hugeList    = math.MaxInt32 // more has no index
 )
 
 var indexSeed = maphash.MakeSeed()
