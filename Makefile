@@ -20,7 +20,7 @@ servers: ## install the servers that the tests use, where they are missing
 test: servers $(REPORT) ## install what the tests need and run all of them with the race detector
 	$(REPORT) --format pkgname -- -race -timeout 15m ./...
 	go test -run ConformanceOfClients ./providers/peer
-	go test -timeout 15m -run RuleThatAFlawBreaks ./conformance
+	go test -timeout 15m -parallel 6 -run RuleThatAFlawBreaks ./conformance
 
 check: lint ## formatting, vet, lint, go.mod and the benchmarks' module
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
