@@ -17,8 +17,10 @@ demo: ## run the web shop on two servers that keep the carts themselves
 servers: ## install the servers that the tests use, where they are missing
 	@internal/servers/install
 
+# One package at a time: many start servers, some of them three, and who waits longer for a processor than
+# a server may be silent is taken for dead.
 test: servers $(REPORT) ## install what the tests need and run all of them with the race detector
-	$(REPORT) --format pkgname -- -race -timeout 15m ./...
+	$(REPORT) --format pkgname -- -race -p 1 -timeout 15m ./...
 	go test -run ConformanceOfClients ./providers/peer
 	go test -timeout 15m -parallel 6 -run RuleThatAFlawBreaks ./conformance
 
