@@ -173,7 +173,9 @@ func (s *suite) fill(report *Report, cases []testCase, results []result) {
 
 // again runs a case alone.
 func (s *suite) again(c testCase) (r result) {
-	t := newRecorder(s.ctx, c.fullName())
+	ctx, cancel := context.WithTimeout(s.ctx, againAtMost)
+	defer cancel()
+	t := newRecorder(ctx, c.fullName())
 	t.do(func() {
 		h := s.harness
 		h.Seed = s.seed

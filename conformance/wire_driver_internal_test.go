@@ -26,8 +26,10 @@ type wireProvider struct {
 	end   context.CancelFunc
 	tasks sync.WaitGroup
 
-	broken atomic.Bool // for flaws
-	mortal sync.Map
+	// For flaws:
+	broken     atomic.Bool
+	mortal     sync.Map
+	unanswered chan struct{} // holds an element for each put that goes on in the background
 }
 
 type wireConn struct {
@@ -42,7 +44,7 @@ func newWireConn(c net.Conn) *wireConn {
 
 func connectWire(ctx context.Context, addr string, f flaw) (*wireProvider, error) {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	p := &wireProvider{addr: addr, flaw: f, life: life, end: end}
+	p := &wireProvider{addr: addr, flaw: f, life: life, end: end, unanswered: make(chan struct{}, 64)}
 	if err := p.Ping(ctx); err != nil {
 		end()
 		return nil, err
@@ -244,7 +246,13 @@ func (c *wireCache) Put(ctx context.Context, key string, record []byte, deadline
 	r := c.request("put", key)
 	r.Record, r.Life = record, c.life(deadline)
 	if c.p.is("a put returns before its answer") {
-		c.p.tasks.Go(func() { _, _ = c.p.call(context.WithoutCancel(ctx), r) })
+		c.p.unanswered <- struct{}{}
+		c.p.tasks.Go(func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			_, _ = c.p.call(ctx, r)
+			<-c.p.unanswered
+		})
 		return nil
 	}
 	if c.p.is("a swap meets the dead") && !deadline.IsZero() {

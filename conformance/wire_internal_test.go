@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,11 +50,24 @@ func TestReportBeginsWithTheRuleThatAFlawBreaks(t *testing.T) {
 			t.Parallel()
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			report := checkWire(t, f)
-			if begin, _, _ := strings.Cut(report.String(), "\n"); report.Failed == 0 || !strings.Contains(begin, rule) {
-				t.Errorf("it does not begin with the rule %q:\n%v", rule, report)
-			} else {
-				t.Log(begin)
+			rules := append([]string{rule}, alsoBroken[f]...)
+			names := func(begin string) bool {
+				return slices.ContainsFunc(rules, func(rule string) bool { return strings.Contains(begin, rule) })
+			}
+			// On a busy machine calls run out of time, and that may show first. No run may
+			// accept the driver.
+			for attempt := 1; ; attempt++ {
+				report := checkWire(t, f)
+				begin, _, _ := strings.Cut(report.String(), "\n")
+				switch {
+				case report.Failed == 0:
+					t.Fatal("it is not rejected")
+				case names(begin):
+					t.Log(begin)
+					return
+				case attempt == 3:
+					t.Fatalf("it does not begin with one of the rules %q:\n%v", rules, report)
+				}
 			}
 		})
 	}
