@@ -22,7 +22,7 @@ func growth(out io.Writer, count int) error {
 		{"read all", func(h handlers) http.Handler { return h.readAll }},
 		{"set all", func(h handlers) http.Handler { return h.writeAll }},
 	} {
-		for _, fill := range []int{20, 200, 2000} {
+		for _, fill := range []int{20, 200, mostAttributes} {
 			var ours, theirs []figure
 			for range count {
 				for _, c := range []struct {

@@ -1,7 +1,7 @@
 // Command bench compares Keepsake's sessions with those of other libraries, side by
 // side in one run, and counts what they cost on real servers.
 //
-//	go run . [-time 1s] [-count 5] [-only micro|servers]
+//	go run . [-time 1s] [-count 5] [-only micro|growth|servers]
 //
 // Figures are medians of -count runs. The runs of the contenders alternate, so that
 // a machine whose speed drifts treats them alike.
@@ -14,20 +14,25 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"testing"
 	"time"
 )
 
 func main() {
 	duration := flag.Duration("time", 500*time.Millisecond, "how long each measurement runs")
 	count := flag.Int("count", 5, "how many measurements each figure is the median of")
-	only := flag.String("only", "", "only the part micro or servers")
+	only := flag.String("only", "", "only the part micro, growth or servers")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	fmt.Printf("%s %s/%s, GOMAXPROCS %d, medians of %d runs of %v\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), *count, *duration)
-	var err error
-	if *only == "" || *only == "micro" {
-		err = micro(os.Stdout, *duration, *count)
+	testing.Init()
+	err := flag.Set("test.benchtime", duration.String())
+	if err == nil && (*only == "" || *only == "micro") {
+		err = micro(os.Stdout, *count)
+	}
+	if err == nil && (*only == "" || *only == "growth") {
+		err = growth(os.Stdout, *count)
 	}
 	if err == nil && (*only == "" || *only == "servers") {
 		err = onServers(ctx, os.Stdout, *duration, *count)

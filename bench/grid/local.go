@@ -55,7 +55,7 @@ func local(ctx context.Context, o options, found *promises) error {
 			}
 			a, b := middle(peer), middle(bare)
 			fmt.Fprintf(table, "%d B, %d callers\t%.0f\t%.0f\t%.2f\t\n", size, callers, a, b, a/b)
-			found.atMost(3, a/b, "×", "local get, %d B, %d callers, by a read from a divided map", size, callers)
+			found.atMost(6, a/b, "×", "local get, %d B, %d callers, by a read from a divided map", size, callers)
 		}
 	}
 	return table.Flush()
