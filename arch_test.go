@@ -44,6 +44,7 @@ var arrows = []struct {
 	{"cmd/", []string{"command", "providers"}, "a command links its providers and runs"},
 	{"examples/", []string{"jcache", "jcache/driver", "jcache/driver/setting", "httpsession", "configfile", "conformance", "command", "providers", "providers/", "internal/servers"}, "examples are applications"},
 	{"internal/configtree", []string{"jcache/driver/setting"}, "it reads files of any content, and tells problems as all do"},
+	{"internal/logtest", nil, "it is a buffer with a lock"},
 	{"internal/servers", nil, "it runs programs and knows nothing of ours"},
 	{"internal/servertest", []string{"internal/servers"}, "it makes servers fit for tests"},
 	{".", nil, "the root package is a map"},

@@ -1,7 +1,6 @@
 package configfile_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,10 +10,10 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/internal/logtest"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -236,7 +235,7 @@ func TestServeNamesAnAddressThatIsTaken(t *testing.T) {
 // TestDefaultBoundsFitIntoKubernetes, with five seconds for the balancers: 30 seconds are
 // what a container has, and one line says so.
 func TestDefaultBoundsFitIntoKubernetes(t *testing.T) {
-	var log notebook
+	var log logtest.Log
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	defer slog.SetDefault(before)
@@ -254,22 +253,4 @@ func TestDefaultBoundsFitIntoKubernetes(t *testing.T) {
 	interrupt(t)
 	interrupt(t) // five seconds are long
 	_ = s.end(t)
-}
-
-// A notebook is a log that is written and read at the same time.
-type notebook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (n *notebook) Write(b []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.text.Write(b)
-}
-
-func (n *notebook) String() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.text.String()
 }

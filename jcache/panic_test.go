@@ -1,17 +1,16 @@
 package jcache_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/internal/logtest"
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
@@ -61,7 +60,7 @@ func (f *fuse) process(_ context.Context, e *numberEntry) (int, error) {
 // Code of the program that panics on the caller's goroutine panics there and leaves nothing
 // locked; in a bulk operation it is the error of its key.
 func TestPanics(t *testing.T) {
-	var log logBuffer
+	var log logtest.Log
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	defer slog.SetDefault(before)
@@ -207,16 +206,4 @@ func TestPanics(t *testing.T) {
 	if text := log.String(); strings.Contains(text, secret) || !strings.Contains(text, "*errors.errorString") || !strings.Contains(text, "panic_test.go") {
 		t.Errorf("the log must name the type and the place, and nothing else: %.2000s", text)
 	}
-}
-
-// A logBuffer is written to by many goroutines.
-type logBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -10,11 +9,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/configfile"
+	"github.com/keepsake-cache/keepsake/internal/logtest"
 	"github.com/keepsake-cache/keepsake/internal/servers"
 	"github.com/keepsake-cache/keepsake/internal/servertest"
 )
@@ -53,30 +52,12 @@ func TestBothSyntaxesMeanTheSame(t *testing.T) {
 	}
 }
 
-// output is what the demonstration prints.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
 var opened = regexp.MustCompile(`The shop is open: (\S+)`)
 
 // open runs the demonstration until the end of the test and returns its address.
 func open(t *testing.T, config string) string {
 	ctx, cancel := context.WithCancel(context.Background())
-	var out output
+	var out logtest.Log
 	ended := make(chan error, 1)
 	go func() { ended <- demonstrate(ctx, &out, "127.0.0.1:0", config) }()
 	t.Cleanup(cancel)

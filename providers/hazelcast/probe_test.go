@@ -1,14 +1,13 @@
 package hazelcast_test
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/internal/logtest"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/hazelcast"
 )
@@ -38,24 +37,6 @@ func TestProbeLeavesNothing(t *testing.T) {
 	}
 }
 
-// A buffer can be written to and read by several goroutines.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 func TestSlowMapsAreReportedOnce(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -69,7 +50,7 @@ func TestSlowMapsAreReportedOnce(t *testing.T) {
 		{none, time.Hour, "has no time-to-live-seconds"},
 		{none, 0, ""},
 	} {
-		var log buffer
+		var log logtest.Log
 		p := connect(t, hazelcast.Options{MapPrefix: test.prefix, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 		c := openCache(t, p, driver.CacheOptions{LongestTTL: test.longest})
 		must(t, replace(t, c, "k", in(time.Minute)))

@@ -1,16 +1,15 @@
 package memcached_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/internal/logtest"
 	"github.com/keepsake-cache/keepsake/internal/servers"
 	"github.com/keepsake-cache/keepsake/internal/servertest"
 	"github.com/keepsake-cache/keepsake/jcache"
@@ -18,29 +17,11 @@ import (
 	"github.com/keepsake-cache/keepsake/providers/memcached"
 )
 
-// A notebook is a log that is written and read at the same time.
-type notebook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (n *notebook) Write(b []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.text.Write(b)
-}
-
-func (n *notebook) String() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.text.String()
-}
-
 // TestLivenessOfEachServerIsKnown from calls and from a probe, whether it is killed or frozen,
 // and is told in the log and in the health.
 func TestLivenessOfEachServerIsKnown(t *testing.T) {
 	a, b := servertest.Memcached(t), servertest.Memcached(t)
-	var log notebook
+	var log logtest.Log
 	manager, err := memcached.Open(t.Context(), memcached.Options{Servers: addrs(a, b), RequestTimeout: 300 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {

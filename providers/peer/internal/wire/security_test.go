@@ -1,7 +1,6 @@
 package wire_test
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -16,42 +15,24 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/internal/logtest"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/wire"
 )
 
 const secret = "a secret of the tests"
 
-// log is a buffer that several goroutines may write.
-type log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // real starts an endpoint on a loopback port.
-func real(t testing.TB, id topology.ID, s wire.Security) (*wire.Endpoint, *log) {
+func real(t testing.TB, id topology.ID, s wire.Security) (*wire.Endpoint, *logtest.Log) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := &log{}
+	out := &logtest.Log{}
 	e, err := wire.Start(wire.Options{Self: hello(id), Security: s, Listener: l, Logger: slog.New(slog.NewTextHandler(out, nil))})
 	if err != nil {
 		t.Fatal(err)
