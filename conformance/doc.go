@@ -27,7 +27,7 @@
 // package's documentation. Cache cases call a [jcache.Cache] on top of it; each
 // stands for a sentence of JSR-107, or of package jcache where the two differ.
 // They run on the driver as it is, then without each optional interface that
-// concerns them, and at last on the five mandatory operations alone: the results
+// concerns them, and at last on the mandatory operations alone: the results
 // must be the same. Most cases use two connections, so that nothing passes which
 // only holds within one.
 //

@@ -31,7 +31,7 @@ func checkSound(t *testing.T, change func(*broken), lacks []driver.Feature) Repo
 	return report
 }
 
-// A provider may have nothing but the five operations, keys and records of few bytes,
+// A provider may have nothing but the mandatory operations, keys and records of few bytes,
 // and may not learn what is there when a swap is refused.
 func TestBareProviderIsSound(t *testing.T) {
 	t.Parallel()

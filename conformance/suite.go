@@ -78,7 +78,7 @@ func Run(t *testing.T, h Harness) {
 		})
 	}
 	if report.NotRun > 0 {
-		t.Run("network", func(t *testing.T) { t.Skipf("%d cases are not run: %s", report.NotRun, report.Why) })
+		t.Run("network", func(t *testing.T) { t.Skipf("SKIPPED: %d cases: %s", report.NotRun, report.Why) })
 	}
 }
 

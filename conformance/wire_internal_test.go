@@ -42,7 +42,7 @@ func TestSoundWireDriverIsNotRejected(t *testing.T) {
 func TestReportBeginsWithTheRuleThatAFlawBreaks(t *testing.T) {
 	t.Parallel()
 	if raceEnabled {
-		t.Skip("sixty runs of the suite take too long under the race detector; without it: go test -run RuleThatAFlawBreaks ./conformance")
+		t.Skip("SKIPPED: sixty runs of the suite take too long under the race detector; make test runs it without")
 	}
 	slots := make(chan struct{}, 4) // most of a run is waiting
 	for f, rule := range flaws {
