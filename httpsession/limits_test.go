@@ -221,42 +221,44 @@ func TestDestroyedSessionsLockNobodyOut(t *testing.T) {
 // Times are the same on every server and in every request, to the microsecond.
 func TestTimesAreTheSameEverywhere(t *testing.T) {
 	for _, pause := range []time.Duration{0, 3 * time.Millisecond, 50 * time.Millisecond} {
-		var info httpsession.Info
-		site := newSite(t, httpsession.Options{MaxInactive: time.Second}, func(_ http.ResponseWriter, r *http.Request) {
-			s := httpsession.From(r)
-			show := func() {
-				var err error
-				if info, _, err = s.Info(r.Context()); err != nil {
+		synctest.Test(t, func(t *testing.T) {
+			var info httpsession.Info
+			site := newSite(t, httpsession.Options{MaxInactive: time.Second}, func(_ http.ResponseWriter, r *http.Request) {
+				s := httpsession.From(r)
+				show := func() {
+					var err error
+					if info, _, err = s.Info(r.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+				if !r.URL.Query().Has("create") {
+					show()
+					return
+				}
+				set(t, r, "k", "v")
+				show()
+				first := info
+				time.Sleep(pause) // the request takes its time
+				if _, err := httpsession.Update(r.Context(), s, "n", func(int, bool) (int, error) { return 1, nil }); err != nil {
 					t.Error(err)
 				}
-			}
-			if !r.URL.Query().Has("create") {
-				show()
-				return
-			}
-			set(t, r, "k", "v")
-			show()
+				if show(); !info.Created.Equal(first.Created) || !info.LastAccessed.Equal(first.LastAccessed) {
+					t.Errorf("within the request %v became %v", first, info)
+				}
+				time.Sleep(pause)
+				set(t, r, "k", "w")
+			})
+			a, b, visitor := site.server(), site.server(), newBrowser(t)
+			visitor.get(a, "/?create")
 			first := info
-			time.Sleep(pause) // the request takes its time
-			if _, err := httpsession.Update(r.Context(), s, "n", func(int, bool) (int, error) { return 1, nil }); err != nil {
-				t.Error(err)
+			if !first.Created.Equal(first.Created.Truncate(time.Microsecond)) || !first.LastAccessed.Equal(first.Created) {
+				t.Errorf("%v", first)
 			}
-			if show(); !info.Created.Equal(first.Created) || !info.LastAccessed.Equal(first.LastAccessed) {
-				t.Errorf("within the request %v became %v", first, info)
+			visitor.get(b, "/")
+			if !info.Created.Equal(first.Created) || !info.LastAccessed.Equal(first.LastAccessed) || info.MaxInactive != first.MaxInactive {
+				t.Errorf("after %v: on A %v, on B %v", pause, first, info)
 			}
-			time.Sleep(pause)
-			set(t, r, "k", "w")
 		})
-		a, b, visitor := site.server(), site.server(), newBrowser(t)
-		visitor.get(a, "/?create")
-		first := info
-		if !first.Created.Equal(first.Created.Truncate(time.Microsecond)) || !first.LastAccessed.Equal(first.Created) {
-			t.Errorf("%v", first)
-		}
-		visitor.get(b, "/")
-		if !info.Created.Equal(first.Created) || !info.LastAccessed.Equal(first.LastAccessed) || info.MaxInactive != first.MaxInactive {
-			t.Errorf("after %v: on A %v, on B %v", pause, first, info)
-		}
 	}
 }
 
