@@ -6,9 +6,12 @@ import (
 )
 
 // An index finds the attributes of a long list without going through it each time. It is
-// made when a record is read the third time: most requests read one attribute or two.
+// made when a record is read the third time: most requests read one attribute or two. Who
+// reads all of them in their order, which is that of their names, needs none: the next one
+// is where the last one ended.
 type index struct {
 	reads int
+	next  int      // where the attribute that was found last ended
 	slots []uint32 // where attributes begin, plus one, at the hash of their names; zero: none
 }
 
@@ -22,21 +25,37 @@ var indexSeed = maphash.MakeSeed()
 
 // attribute is that of a record, which must be the same each time.
 func (x *index) attribute(r *record, name string) ([]byte, bool) {
-	list := r.attributes
+	from := x.position(r.attributes, name)
+	if from < 0 {
+		return nil, false
+	}
+	one := r.attributes[from:]
+	_, value, end := measure(one)
+	x.next = from + end
+	return one[value:end:end], !stampIn(one).removed()
+}
+
+// position returns where the attribute of a name begins, or -1.
+func (x *index) position(list []byte, name string) int {
+	if x.next < len(list) {
+		if at, value, _ := measure(list[x.next:]); string(list[x.next+at:x.next+value]) == name {
+			return x.next
+		}
+	}
 	if x.slots == nil {
 		if x.reads++; x.reads <= readsBefore || len(list) < longList || len(list) >= hugeList {
-			return r.attribute(name)
+			return position(list, name)
 		}
 		x.make(list)
 	}
 	mask := uint64(len(x.slots) - 1)
 	for i := maphash.String(indexSeed, name) & mask; x.slots[i] != 0; i = (i + 1) & mask {
-		one := list[x.slots[i]-1:]
-		if at, value, end := measure(one); string(one[at:value]) == name {
-			return one[value:end:end], !stampIn(one).removed()
+		from := int(x.slots[i] - 1)
+		if at, value, _ := measure(list[from:]); string(list[from+at:from+value]) == name {
+			return from
 		}
 	}
-	return nil, false
+	return -1
 }
 
 func (x *index) make(list []byte) {

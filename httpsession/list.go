@@ -110,14 +110,25 @@ func (a attribute) append(list []byte) []byte {
 
 // attribute returns the encoded value of an attribute.
 func (r *record) attribute(name string) ([]byte, bool) {
-	for list := r.attributes; len(list) > 0; {
-		at, value, end := measure(list)
-		if string(list[at:value]) == name {
-			return list[value:end:end], !stampIn(list).removed()
-		}
-		list = list[end:]
+	from := position(r.attributes, name)
+	if from < 0 {
+		return nil, false
 	}
-	return nil, false
+	one := r.attributes[from:]
+	_, value, end := measure(one)
+	return one[value:end:end], !stampIn(one).removed()
+}
+
+// position returns where in a list the attribute of a name begins, or -1.
+func position(list []byte, name string) int {
+	for from := 0; from < len(list); {
+		at, value, end := measure(list[from:])
+		if string(list[from+at:from+value]) == name {
+			return from
+		}
+		from += end
+	}
+	return -1
 }
 
 // apply returns the attributes with changes that are made now, and leaves r's own as they
