@@ -188,14 +188,8 @@ func (c *Cache[K, V]) Unwrap() any { return c.store.Unwrap() }
 // Local reports whether this process serves the key itself, without a round trip. known
 // is false where the provider has no notion of that, and when the cache is closed.
 func (c *Cache[K, V]) Local(key K) (local, known bool) {
-	call, ok := c.store.EnterBriefly()
-	if !ok {
-		return false, false
-	}
-	defer call.Leave()
-	stored, err := c.storedKey(&call, key)
-	p, known := call.Placement(stored)
-	return err == nil && p == Local, known
+	p, known := c.placement(key)
+	return p == Local, known
 }
 
 // MaxValueBytes returns how long an encoded value may be. Zero: the provider has no limit

@@ -34,7 +34,7 @@ func (c *Cache[K, V]) All(ctx context.Context) iter.Seq2[Entry[K, V], error] {
 // runs: that takes as long as it takes, and nobody waits for it.
 func (c *Cache[K, V]) all(ctx context.Context) iter.Seq2[Entry[K, V], error] {
 	return func(yield func(Entry[K, V], error) bool) {
-		call, err := c.store.Enter(ctx)
+		call, err := c.store.EnterUnbounded(ctx)
 		if err != nil {
 			yield(Entry[K, V]{}, err)
 			return
@@ -66,7 +66,7 @@ func (c *Cache[K, V]) all(ctx context.Context) iter.Seq2[Entry[K, V], error] {
 			if !out(e, err) {
 				return
 			}
-			if call, err = c.store.Enter(ctx); err != nil {
+			if call, err = c.store.EnterUnbounded(ctx); err != nil {
 				yield(Entry[K, V]{}, err)
 				return
 			}

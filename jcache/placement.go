@@ -22,15 +22,20 @@ const (
 // choose a key chooses one that is Local, or at least not Unavailable. Where nothing is
 // known, and on a closed cache, it is Anywhere.
 func (c *Cache[K, V]) Placement(key K) Placement {
-	call, err := c.store.Enter(context.Background())
+	p, _ := c.placement(key)
+	return p
+}
+
+func (c *Cache[K, V]) placement(key K) (p Placement, known bool) {
+	call, err := c.store.EnterUnbounded(context.Background())
 	if err != nil {
-		return Anywhere
+		return Anywhere, false
 	}
 	defer call.Leave()
 	stored, err := c.storedKey(&call, key)
+	p, known = call.Placement(stored)
 	if err != nil {
-		return Anywhere
+		p = Anywhere
 	}
-	p, _ := call.Placement(stored)
-	return p
+	return p, known
 }

@@ -116,22 +116,30 @@ type Call struct {
 // ended. If the context has no deadline and the driver may wait, the call gets one.
 // After a nil error, Leave must be called.
 func (s *Store) Enter(ctx context.Context) (Call, error) {
-	if !s.gate.Enter() {
-		return Call{}, ErrClosed
-	}
-	if err := ctx.Err(); err != nil {
-		s.gate.Leave()
+	if err := s.admit(ctx); err != nil {
 		return Call{}, err
 	}
 	return s.call(ctx), nil
 }
 
-// EnterBriefly is Enter for what waits for nobody. After ok, Leave must be called.
-func (s *Store) EnterBriefly() (_ Call, ok bool) {
-	if !s.gate.Enter() {
-		return Call{}, false
+// EnterUnbounded is Enter for a call that gets no deadline: it waits for nobody, or it lasts,
+// and each Step of it gets one.
+func (s *Store) EnterUnbounded(ctx context.Context) (Call, error) {
+	if err := s.admit(ctx); err != nil {
+		return Call{}, err
 	}
-	return Call{store: s, ctx: context.Background()}, true
+	return Call{store: s, ctx: ctx}, nil
+}
+
+func (s *Store) admit(ctx context.Context) error {
+	if !s.gate.Enter() {
+		return ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		s.gate.Leave()
+		return err
+	}
+	return nil
 }
 
 func (s *Store) call(ctx context.Context) Call {
@@ -151,15 +159,8 @@ func (c *Call) Leave() {
 	c.store.gate.Leave()
 }
 
-// Step is a part of a call that has a deadline of its own, for calls that last. It ends
-// with End.
-func (c *Call) Step() Call {
-	ctx := c.ctx
-	if c.bound != nil {
-		ctx = c.bound.Context
-	}
-	return c.store.call(ctx)
-}
+// Step is a part of an unbounded call that has a deadline of its own. It ends with End.
+func (c *Call) Step() Call { return c.store.call(c.ctx) }
 
 // End ends a step.
 func (c *Call) End() {
