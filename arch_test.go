@@ -37,6 +37,7 @@ var arrows = []struct {
 	{"metrics", []string{"jcache", "httpsession"}, "it tells what they know, so that only who wants metrics links Prometheus"},
 	{"conformance", []string{"jcache", "jcache/driver"}, "the suite must not favour a provider"},
 	{"conformance/internal/proxy", nil, "it breaks what passes and understands nothing of it"},
+	{"conformance/internal/lan", nil, "it passes packets on and understands nothing of them"},
 	{"conformance/faulty", []string{"jcache/driver"}, "it is a driver that fails on demand"},
 	{"conformance/sessionapp", []string{"httpsession", "configfile", "providers"}, "it is an application"},
 	{"conformance/nemesis", []string{"jcache", "jcache/driver", "configfile", "providers", "providers/", "internal/servers"}, "it is an application, and starts what it hurts"},
