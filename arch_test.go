@@ -40,7 +40,7 @@ var arrows = []struct {
 	{"conformance/internal/lan", nil, "it passes packets on and understands nothing of them"},
 	{"conformance/faulty", []string{"jcache/driver"}, "it is a driver that fails on demand"},
 	{"conformance/sessionapp", []string{"httpsession", "configfile", "providers"}, "it is an application"},
-	{"conformance/nemesis", []string{"jcache", "jcache/driver", "configfile", "providers", "providers/", "internal/servers"}, "it is an application, and starts what it hurts"},
+	{"conformance/nemesis", []string{"conformance/internal/lan", "jcache", "jcache/driver", "configfile", "providers", "providers/", "internal/servers"}, "it is an application, and starts what it hurts"},
 	{"command", []string{"jcache", "jcache/driver", "configfile", "conformance", "metrics"}, "it is an application without its providers, so that any provider's author can link it"},
 	{"cmd/", []string{"command", "providers"}, "a command links its providers and runs"},
 	{"examples/", []string{"jcache", "jcache/driver", "jcache/driver/setting", "httpsession", "configfile", "conformance", "command", "providers", "providers/", "internal/servers"}, "examples are applications"},

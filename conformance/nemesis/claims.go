@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/conformance/internal/lan"
 )
 
 func tryOneAfterTheOther(ctx context.Context, r *runner, s sizes) ([]finding, error) {
@@ -129,9 +131,7 @@ func trySplit(ctx context.Context, r *runner, s sizes) ([]finding, error) {
 		return nil, err
 	}
 	directions := r.around(cutOff)
-	if err := r.fleet.cut(directions...); err != nil {
-		return nil, err
-	}
+	r.fleet.set(lan.Condition{Cut: true}, directions...)
 	over := time.NewTimer(s.split)
 	defer over.Stop()
 	var errs [3]error
@@ -141,9 +141,7 @@ func trySplit(ctx context.Context, r *runner, s sizes) ([]finding, error) {
 	work.Go(func() { _, errs[2] = r.count(cutOff, smaller, call{kind: remove}, found) })
 	work.Wait()
 	<-over.C
-	if err := r.fleet.heal(directions...); err != nil {
-		return nil, err
-	}
+	r.fleet.set(lan.Condition{}, directions...)
 	for _, err := range errs {
 		if err != nil {
 			return nil, fmt.Errorf("during the split: %w", err)

@@ -55,9 +55,9 @@ func startMembers(ctx context.Context, f *fleet, n, backups int) (*members, erro
 		// A member is where its server is, and is cut off with it.
 		addrs := make([]string, n)
 		for i := range addrs {
-			addrs[i] = f.network.host(i) + ":5701"
+			addrs[i] = f.network.Addr(i) + ":5701"
 		}
-		c, err = servers.HazelcastWith(ctx, f.network.command, addrs, config, partitions)
+		c, err = servers.HazelcastWith(ctx, f.network.Command, addrs, config, partitions)
 	}
 	if err != nil {
 		return nil, err

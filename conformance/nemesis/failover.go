@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"text/tabwriter"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/conformance/internal/lan"
 )
 
 // A failure is what happens to one member while clients use the others.
@@ -42,12 +44,14 @@ func endPause(_ context.Context, r *runner, i int) error { return r.cluster.resu
 
 func beginCut(_ context.Context, r *runner, i int) error {
 	r.fleet.down(i, true)
-	return r.fleet.cut(r.around(i)...)
+	r.fleet.set(lan.Condition{Cut: true}, r.around(i)...)
+	return nil
 }
 
 func endCut(_ context.Context, r *runner, i int) error {
-	defer r.fleet.back(i)
-	return r.fleet.heal(r.around(i)...)
+	r.fleet.set(lan.Condition{}, r.around(i)...)
+	r.fleet.back(i)
+	return nil
 }
 
 func beginRestart(_ context.Context, r *runner, i int) error { return r.cluster.terminate(i) }

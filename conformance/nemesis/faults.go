@@ -33,7 +33,7 @@ var faults = []fault{
 	{name: "storm", missing: needsGrid, strike: strikeStorm},
 	{name: "skew", missing: needsGridOfTwo, strike: strikeSkew},
 	{name: "full", missing: needsBound, strike: strikeFull},
-	{name: "slow", network: true, missing: needsSlowNetwork, strike: strikeSlow},
+	{name: "slow", network: true, missing: needsNetwork, strike: strikeSlow},
 	{name: "cut", split: true, network: true, missing: needsNetwork, strike: strikeCut},
 	{name: "bridge", split: true, network: true, missing: needsNetwork, strike: strikeBridge},
 	{name: "oneway", split: true, network: true, missing: needsNetwork, strike: strikeOneWay},
@@ -218,64 +218,4 @@ func strikeStorm(ctx context.Context, r *runner) (string, error) {
 	}
 	work.Wait()
 	return fmt.Sprintf("%d servers join and leave, twice each", extra), first
-}
-
-// A direction is from one host to another.
-type direction struct{ from, to int }
-
-// cut cuts directions, until heal.
-func (f *fleet) cut(directions ...direction) error {
-	for _, x := range directions {
-		if err := f.network.cut(x.from, x.to); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *fleet) heal(directions ...direction) error {
-	for _, x := range directions {
-		if err := f.network.heal(x.from, x.to); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// around returns the directions from a member to all the others, and back.
-func (r *runner) around(i int) (directions []direction) {
-	for j := range r.cluster.size() {
-		if j != i {
-			directions = append(directions, direction{i, j}, direction{j, i})
-		}
-	}
-	return directions
-}
-
-// cutFor cuts directions for a while.
-func (r *runner) cutFor(d time.Duration, directions ...direction) error {
-	if err := r.fleet.cut(directions...); err != nil {
-		return err
-	}
-	wait := r.measure()
-	defer wait()
-	pauseFor(d)
-	return r.fleet.heal(directions...)
-}
-
-func strikeCut(_ context.Context, r *runner) (string, error) {
-	i, d := r.rng.IntN(r.cluster.size()), r.between(2*time.Second, maxTrouble)
-	return fmt.Sprintf("%d is cut off for %v", i, d), r.cutFor(d, r.around(i)...)
-}
-
-func strikeBridge(_ context.Context, r *runner) (string, error) {
-	a, b := r.two()
-	d := r.between(2*time.Second, maxTrouble)
-	return fmt.Sprintf("%d and %d are cut off from each other for %v", a, b, d), r.cutFor(d, direction{a, b}, direction{b, a})
-}
-
-func strikeOneWay(_ context.Context, r *runner) (string, error) {
-	a, b := r.two()
-	d := r.between(2*time.Second, maxTrouble)
-	return fmt.Sprintf("nothing gets from %d to %d for %v", a, b, d), r.cutFor(d, direction{a, b})
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/conformance/internal/lan"
 )
 
 // A fleet is the servers of a run. Each has a place, which outlives its processes.
@@ -21,7 +23,7 @@ type fleet struct {
 	program string
 	config  string
 	dir     string   // for what the servers print
-	network *network // nil: all are on loopback
+	network *lan.LAN // nil: all are on loopback
 	ports   string   // for a grid, of which each server takes a free one
 	env     []string
 	client  *http.Client
@@ -53,7 +55,7 @@ const maxServers = 9
 
 // newFleet prepares places for servers, of which none is started. Without a network they
 // are on loopback.
-func newFleet(config, dir string, replicas int, w *network) (*fleet, error) {
+func newFleet(config, dir string, replicas int, w *lan.LAN) (*fleet, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func (f *fleet) host(i int) string {
 	if f.network == nil {
 		return "127.0.0.1"
 	}
-	return f.network.host(i)
+	return f.network.Addr(i)
 }
 
 // since returns the time of the run.
@@ -94,7 +96,7 @@ func (f *fleet) start(ctx context.Context, i int) error {
 	args := []string{"serve", "-config", f.config, "-listen", s.listen}
 	cmd := exec.Command(f.program, args...)
 	if f.network != nil {
-		cmd = f.network.command(i, f.program, args...)
+		cmd = f.network.Command(i, f.program, args...)
 	}
 	cmd.Env = append(os.Environ(), append(f.env, "NEMESIS_LISTEN="+f.host(i)+":"+f.ports)...)
 	if f.formed.Load() {
@@ -218,7 +220,7 @@ func (f *fleet) close() {
 	}
 	f.client.CloseIdleConnections()
 	if f.network != nil {
-		f.network.close()
+		f.network.Close()
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/conformance/internal/lan"
 	"github.com/keepsake-cache/keepsake/jcache"
 )
 
@@ -85,17 +86,17 @@ func (p plan) open(ctx context.Context) (_ *runner, err error) {
 	if r.dir, err = os.MkdirTemp("", "nemesis-"); err != nil {
 		return nil, err
 	}
-	var w *network
+	var w *lan.LAN
 	r.noNetwork = "no fault needs them"
 	if p.needsNetwork() {
 		var missing error
-		if w, missing = newNetwork(maxServers); missing != nil {
+		if w, missing = lan.New(maxServers, p.seed); missing != nil {
 			r.noNetwork = missing.Error()
 		}
 	}
 	if r.fleet, err = newFleet(p.file, r.dir, p.replicas, w); err != nil {
 		if w != nil {
-			w.close()
+			w.Close()
 		}
 		return nil, err
 	}
