@@ -13,9 +13,6 @@ import (
 
 const shardCount = 64
 
-// entryCost is what an entry counts beyond its key and record.
-const entryCost = 128
-
 // A cache is the records of one name, in shards that are locked one at a time.
 type cache struct {
 	provider *Provider
@@ -27,6 +24,8 @@ type cache struct {
 	versions atomic.Uint64 // last token given out, over all keys
 	entries  atomic.Int64
 	bytes    atomic.Int64
+	order    order    // of a bounded cache
+	next     earliest // deadline
 }
 
 func newCache(p *Provider) *cache {
@@ -44,7 +43,7 @@ func (c *cache) shard(key string) *shard {
 // Info implements driver.Cache.
 func (c *cache) Info() driver.Info {
 	return driver.Info{
-		MaxRecordBytes: int(max(0, c.provider.opts.MaxBytes-entryCost)),
+		MaxRecordBytes: int(max(0, c.provider.opts.MaxBytes-entryCost)), // with the shortest key
 		Evicts:         c.provider.opts.WhenFull == Evict && c.bounded(),
 	}
 }
@@ -69,9 +68,7 @@ func (c *cache) Get(_ context.Context, key string) (driver.Item, bool, error) {
 	if e == nil || e.dead() {
 		return driver.Item{}, false, nil
 	}
-	if c.bounded() {
-		e.used.Store(time.Now().UnixNano())
-	}
+	c.use(e)
 	return e.item(), true, nil
 }
 
@@ -115,54 +112,56 @@ func (c *cache) Exchange(_ context.Context, key string, record []byte, deadline 
 // or nil, agrees to. It returns the live item that was there.
 func (c *cache) set(key string, record []byte, deadline time.Time, allow func(*entry) bool) (previous driver.Item, existed bool, err error) {
 	s := c.shard(key)
-	s.mu.Lock()
+	for again := true; again; again = c.again(key, err) {
+		previous, existed, err = driver.Item{}, false, nil
+		s.mu.Lock()
+		e := c.live(s, key)
+		if e != nil {
+			previous, existed = e.item(), true
+		}
+		switch {
+		case allow != nil && !allow(e):
+		case record != nil:
+			err = c.store(s, e, key, record, deadline)
+		case e != nil:
+			c.drop(s, e, driver.EventRemoved)
+		}
+		s.mu.Unlock()
+	}
+	return previous, existed, err
+}
+
+// live returns the entry of a key, or nil, and drops it if it is dead; the shard is locked.
+func (c *cache) live(s *shard, key string) *entry {
 	e := s.entries[key]
 	if e != nil && e.dead() {
 		c.drop(s, e, driver.EventExpired)
-		e = nil
+		return nil
 	}
-	if e != nil {
-		previous, existed = e.item(), true
-	}
-	if allow != nil && !allow(e) {
-		s.mu.Unlock()
-		return previous, existed, nil
-	}
-	switch {
-	case record != nil:
-		err = c.store(s, e, key, record, deadline)
-	case e != nil:
-		c.drop(s, e, driver.EventRemoved)
-	}
-	s.mu.Unlock()
-	if err == nil && record != nil {
-		c.makeRoom(key)
-	}
-	return previous, existed, err
+	return e
 }
 
 // store writes a record; the shard is locked and e is the key's live entry or nil.
 func (c *cache) store(s *shard, e *entry, key string, record []byte, deadline time.Time) error {
 	record = clip(record)
-	entries, bytes := int64(0), int64(len(record))
+	entries, bytes := int64(1), int64(0)
 	var old []byte
 	if e != nil {
-		old = e.record
-		bytes -= int64(len(old))
-	} else {
-		entries, bytes = 1, bytes+int64(len(key))+entryCost
+		old, entries, bytes = e.record, 0, -e.cost()
 	}
-	if !c.reserve(entries, bytes) {
-		return driver.ErrFull
+	if err := c.reserve(entries, bytes, costOf(key, record)); err != nil {
+		return err
 	}
 	if e == nil {
 		e = &entry{key: key}
 		s.entries[key] = e
+		if c.bounded() {
+			c.order.add(e)
+		}
+	} else {
+		c.use(e)
 	}
 	e.record, e.version = record, c.versions.Add(1)
-	if c.bounded() {
-		e.used.Store(time.Now().UnixNano())
-	}
 	c.setDeadline(s, e, deadline)
 	c.watchers.tell(driver.Event{Kind: driver.EventPut, Key: key, Record: record, Old: old})
 	return nil
@@ -182,8 +181,7 @@ func (c *cache) drop(s *shard, e *entry, why driver.EventKind) {
 	if e.queued != 0 {
 		heap.Remove(&s.queue, e.place)
 	}
-	c.entries.Add(-1)
-	c.bytes.Add(-e.cost())
+	c.release(e)
 	c.watchers.tell(driver.Event{Kind: why, Key: e.key, Old: e.record})
 }
 
@@ -248,8 +246,7 @@ func (c *cache) Clear(context.Context) error {
 		s := &c.shards[i]
 		s.mu.Lock()
 		for _, e := range s.entries {
-			c.entries.Add(-1)
-			c.bytes.Add(-e.cost())
+			c.release(e)
 		}
 		clear(s.entries)
 		s.queue = nil

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
@@ -14,17 +13,18 @@ func (c *cache) Invoke(_ context.Context, key, processor string, args []byte) ([
 	if run == nil {
 		return nil, driver.ErrNoProcessor
 	}
-	d, err := c.process(key, func(e *entry) driver.Decision {
-		if e == nil {
-			return run(driver.Item{}, false, args)
-		}
-		return run(e.item(), true, args)
-	})
+	var d driver.Decision
+	var err error
+	for again := true; again; again = c.again(key, err) {
+		d, err = c.process(key, func(e *entry) driver.Decision {
+			if e == nil {
+				return run(driver.Item{}, false, args)
+			}
+			return run(e.item(), true, args)
+		})
+	}
 	if err != nil {
 		return nil, err
-	}
-	if d.Change == driver.DecideStore {
-		c.makeRoom(key)
 	}
 	return d.Output, nil
 }
@@ -34,13 +34,9 @@ func (c *cache) process(key string, decide func(*entry) driver.Decision) (d driv
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.entries[key]
-	if e != nil && e.dead() {
-		c.drop(s, e, driver.EventExpired)
-		e = nil
-	}
-	if e != nil && c.bounded() {
-		e.used.Store(time.Now().UnixNano())
+	e := c.live(s, key)
+	if e != nil {
+		c.use(e)
 	}
 	d = decide(e)
 	switch {

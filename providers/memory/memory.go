@@ -23,7 +23,8 @@ type Options struct {
 	// MaxEntries bounds the number of entries of each cache. Zero: no bound.
 	MaxEntries int64
 	// MaxBytes bounds the size of each cache: its keys and encoded values, and
-	// 128 bytes for each entry. Zero: no bound.
+	// 128 bytes for each entry. An entry that alone is larger is refused with
+	// jcache.ErrTooLarge. Zero: no bound.
 	MaxBytes int64
 	// WhenFull says what a write to a full cache does.
 	WhenFull WhenFull
@@ -33,10 +34,10 @@ type Options struct {
 type WhenFull uint8
 
 const (
-	// Evict drops an entry that was not used for long: the least recently used
-	// one of a random sample of eight.
+	// Evict drops what has expired, or else the entry that came first of those that were
+	// not used again. Entries that are used survive a flood of entries that are not.
 	Evict WhenFull = iota
-	// Reject fails the write with jcache.ErrFull.
+	// Reject fails the write with jcache.ErrFull, unless what has expired makes room.
 	Reject
 )
 
@@ -66,7 +67,7 @@ var settings = []setting.Setting{
 		func(o *Options) *int64 { return &o.MaxEntries }),
 	setting.Into(setting.Setting{Name: "maxBytes", Kind: setting.KindSize, Doc: "Bound on the size of each cache, with 128 bytes for each entry; 0: none."},
 		func(o *Options) *int64 { return &o.MaxBytes }),
-	setting.Choice(setting.Setting{Name: "whenFull", Default: "evict", Doc: "What a write to a full cache does: drop an entry not used for long, or fail."},
+	setting.Choice(setting.Setting{Name: "whenFull", Default: "evict", Doc: "What a write to a full cache does, when nothing in it has expired: drop an entry that was not used again, or fail."},
 		func(o *Options) *WhenFull { return &o.WhenFull }, map[string]WhenFull{"evict": Evict, "reject": Reject}),
 }
 

@@ -1,70 +1,100 @@
 package memory
 
 import (
-	"math/rand/v2"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// reserve counts entries and bytes that are about to be stored. It refuses what
-// would pass a bound, if the cache rejects rather than evicts.
-func (c *cache) reserve(entries, bytes int64) bool {
+// entryCost is what an entry counts beyond its key and record.
+const entryCost = 128
+
+func costOf(key string, record []byte) int64 {
+	return int64(len(key)) + int64(len(record)) + entryCost
+}
+
+func (e *entry) cost() int64 { return costOf(e.key, e.record) }
+
+// use notes that somebody asked for an entry.
+func (c *cache) use(e *entry) {
+	if c.bounded() && !e.read.Load() {
+		e.read.Store(true)
+	}
+}
+
+// again makes the bounds hold after a write of key that ended with err. It reports whether the
+// write is worth another try, because it found no room and what had expired has made some.
+func (c *cache) again(key string, err error) bool {
+	switch {
+	case !c.bounded():
+	case err == nil:
+		c.makeRoom(key)
+	case errors.Is(err, driver.ErrFull):
+		return c.reclaim()
+	}
+	return false
+}
+
+// reserve counts an entry that is about to be stored: how many entries more there are, and
+// the bytes of it besides those of the one in its place, which are negative. It refuses
+// what is more than the cache can hold, and what would pass a bound if the cache rejects rather
+// than evicts.
+func (c *cache) reserve(entries, instead, cost int64) error {
+	o := &c.provider.opts
+	if o.MaxBytes > 0 && cost > o.MaxBytes {
+		return fmt.Errorf("%w: an entry that counts %d bytes with its key, and maxBytes is %d", driver.ErrTooLarge, cost, o.MaxBytes)
+	}
+	bytes := instead + cost
 	n, size := c.entries.Add(entries), c.bytes.Add(bytes)
-	if c.provider.opts.WhenFull == Reject && (entries > 0 || bytes > 0) && c.over(n, size) {
+	if o.WhenFull == Reject && (entries > 0 || bytes > 0) && c.over(n, size) {
 		c.entries.Add(-entries)
 		c.bytes.Add(-bytes)
-		return false
+		return driver.ErrFull
 	}
-	return true
+	return nil
+}
+
+// release takes a dropped entry out of the accounts.
+func (c *cache) release(e *entry) {
+	c.entries.Add(-1)
+	c.bytes.Add(-e.cost())
+	if e.turn != nil {
+		c.order.remove(e)
+	}
 }
 
 func (c *cache) over(entries, bytes int64) bool {
-	o := c.provider.opts
+	o := &c.provider.opts
 	return o.MaxEntries > 0 && entries > o.MaxEntries || o.MaxBytes > 0 && bytes > o.MaxBytes
 }
 
-// makeRoom evicts until the bounds hold. It spares the key that was just written
-// while there is another one.
-func (c *cache) makeRoom(written string) {
-	for c.over(c.entries.Load(), c.bytes.Load()) {
-		start := rand.IntN(shardCount)
-		evicted := false
-		for i := 0; i < shardCount && !evicted; i++ {
-			evicted = c.evictFrom(&c.shards[(start+i)%shardCount], written)
-		}
-		if !evicted {
-			return
-		}
-	}
-}
-
-const sampleSize = 8
-
-// evictFrom drops the least recently used of a few entries, which the random order
-// of a map's iteration picks.
-func (c *cache) evictFrom(s *shard, spare string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var victim *entry
-	seen := 0
-	for _, e := range s.entries {
-		if e.key == spare {
-			continue
-		}
-		if e.dead() {
-			c.drop(s, e, driver.EventExpired)
-			return true
-		}
-		if victim == nil || e.used.Load() < victim.used.Load() {
-			victim = e
-		}
-		if seen++; seen == sampleSize {
-			break
-		}
-	}
-	if victim == nil {
+// reclaim drops what has expired, and reports whether that has made room.
+func (c *cache) reclaim() bool {
+	now, next := time.Now().UnixMicro(), c.next.Load()
+	if next == 0 || next > now {
 		return false
 	}
-	c.drop(s, victim, driver.EventEvicted)
-	return true
+	return c.sweep(now) > 0
+}
+
+// makeRoom evicts until the bounds hold, first what has expired. It spares the key that was
+// just written.
+func (c *cache) makeRoom(written string) {
+	for c.over(c.entries.Load(), c.bytes.Load()) {
+		if c.reclaim() {
+			continue
+		}
+		e := c.order.victim(written)
+		if e == nil {
+			return
+		}
+		s := c.shard(e.key)
+		s.mu.Lock()
+		if s.entries[e.key] == e { // nobody else has dropped it
+			c.drop(s, e, driver.EventEvicted)
+		}
+		s.mu.Unlock()
+	}
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"container/heap"
+	"container/list"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +25,8 @@ type entry struct {
 	deadline int64 // microseconds since 1970; 0: never
 	queued   int64 // the deadline under which it stands in the queue; 0: it does not
 	place    int   // in the queue
-	used     atomic.Int64
+	turn     *list.Element
+	read     atomic.Bool // since its last turn
 }
 
 func (e *entry) item() driver.Item {
@@ -38,8 +40,6 @@ func (e *entry) item() driver.Item {
 func (e *entry) dead() bool {
 	return e.deadline != 0 && e.deadline <= time.Now().UnixMicro()
 }
-
-func (e *entry) cost() int64 { return int64(len(e.key)) + int64(len(e.record)) + entryCost }
 
 // setDeadline moves an entry's deadline. An entry stands in the queue at its
 // deadline or before, so a deadline that moves on costs nothing until the old one
@@ -62,7 +62,7 @@ func (c *cache) setDeadline(s *shard, e *entry, deadline time.Time) {
 	default:
 		return
 	}
-	c.provider.sweeper.expect(e.deadline)
+	c.expect(e.deadline)
 }
 
 // items returns the live items.

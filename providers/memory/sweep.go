@@ -12,7 +12,24 @@ import (
 type sweeper struct {
 	stop chan struct{}
 	wake chan struct{} // holds one element when next has come closer
-	next atomic.Int64  // microseconds since 1970; 0: there is nothing to wait for
+	next earliest
+}
+
+// earliest is the time of what comes first, in microseconds since 1970; 0: there is
+// nothing to wait for.
+type earliest struct{ atomic.Int64 }
+
+// lower takes in another time, and reports whether it comes first.
+func (e *earliest) lower(to int64) bool {
+	for {
+		at := e.Load()
+		if at != 0 && at <= to {
+			return false
+		}
+		if e.CompareAndSwap(at, to) {
+			return true
+		}
+	}
 }
 
 // sweepPause is the shortest time between two sweeps.
@@ -24,18 +41,18 @@ func newSweeper() *sweeper {
 
 // expect makes sure that there is a sweep soon after a deadline.
 func (s *sweeper) expect(deadline int64) {
-	for {
-		next := s.next.Load()
-		if next != 0 && next <= deadline {
-			return
+	if s.next.lower(deadline) {
+		select {
+		case s.wake <- struct{}{}:
+		default:
 		}
-		if s.next.CompareAndSwap(next, deadline) {
-			select {
-			case s.wake <- struct{}{}:
-			default:
-			}
-			return
-		}
+	}
+}
+
+// expect makes sure that an entry with that deadline is swept.
+func (c *cache) expect(deadline int64) {
+	if c.next.lower(deadline) {
+		c.provider.sweeper.expect(deadline)
 	}
 }
 
@@ -73,8 +90,9 @@ func (p *Provider) open() []*cache {
 	return caches
 }
 
-// sweep drops the entries whose deadline has passed.
-func (c *cache) sweep(now int64) {
+// sweep drops the entries whose deadline has passed, and returns how many.
+func (c *cache) sweep(now int64) (dropped int) {
+	c.next.Store(0) // before the shards are looked at, since deadlines that come in meanwhile lower it
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
@@ -84,16 +102,18 @@ func (c *cache) sweep(now int64) {
 			case e.deadline == 0:
 			case e.deadline <= now:
 				c.drop(s, e, driver.EventExpired)
+				dropped++
 			default:
 				e.queued = e.deadline
 				heap.Push(&s.queue, e)
 			}
 		}
 		if len(s.queue) > 0 {
-			c.provider.sweeper.expect(s.queue[0].queued)
+			c.expect(s.queue[0].queued)
 		}
 		s.mu.Unlock()
 	}
+	return dropped
 }
 
 // deadlines is a heap of entries by queued, the earliest first.
