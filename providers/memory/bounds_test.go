@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -246,6 +247,36 @@ func TestBoundsHold(t *testing.T) {
 			})
 		})
 	}
+}
+
+// MaxBytes is what the entries take of the process, give or take a tenth.
+func TestMaxBytesIsOfTheProcess(t *testing.T) {
+	for _, size := range []int{20, 200, 2000} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			const bound = 16 << 20
+			c := bounded(t, memory.Options{MaxBytes: bound})
+			before := heap()
+			for i := range 2 * bound / (size + memory.EntryCost) {
+				if err := c.Put(t.Context(), fmt.Sprintf("%040d", i), make([]byte, size), time.Now().Add(time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			taken := float64(heap()-before) / bound
+			t.Logf("records of %d bytes: %.2f of maxBytes on the heap", size, taken)
+			if taken < 0.9 || taken > 1.1 {
+				t.Errorf("the entries take %.2f times the memory that they are counted for", taken)
+			}
+			runtime.KeepAlive(c)
+		})
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 var never time.Time

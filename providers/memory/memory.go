@@ -22,9 +22,11 @@ import (
 type Options struct {
 	// MaxEntries bounds the number of entries of each cache. Zero: no bound.
 	MaxEntries int64
-	// MaxBytes bounds the size of each cache: its keys and encoded values, and
-	// 128 bytes for each entry. An entry that alone is larger is refused with
-	// jcache.ErrTooLarge. Zero: no bound.
+	// MaxBytes bounds the memory of each cache: its keys, its records, and 208 bytes
+	// for each entry, which is within a tenth of what lives on the heap. The process has
+	// about 2.2 times as much from the system, since Go's collector lets garbage grow as large as what lives;
+	// debug.SetMemoryLimit or GOMEMLIMIT bounds that. An entry that alone is larger is
+	// refused with jcache.ErrTooLarge. Zero: no bound.
 	MaxBytes int64
 	// WhenFull says what a write to a full cache does.
 	WhenFull WhenFull
@@ -65,7 +67,7 @@ func Connect(opts Options) (*Provider, error) {
 var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "maxEntries", Doc: "Bound on the number of entries of each cache; 0: none."},
 		func(o *Options) *int64 { return &o.MaxEntries }),
-	setting.Into(setting.Setting{Name: "maxBytes", Kind: setting.KindSize, Doc: "Bound on the size of each cache, with 128 bytes for each entry; 0: none."},
+	setting.Into(setting.Setting{Name: "maxBytes", Kind: setting.KindSize, Doc: "Bound on the memory of each cache, with 208 bytes for each entry; the process takes about 2.2 times as much, unless GOMEMLIMIT bounds it. 0: none."},
 		func(o *Options) *int64 { return &o.MaxBytes }),
 	setting.Choice(setting.Setting{Name: "whenFull", Default: "evict", Doc: "What a write to a full cache does, when nothing in it has expired: drop an entry that was not used again, or fail."},
 		func(o *Options) *WhenFull { return &o.WhenFull }, map[string]WhenFull{"evict": Evict, "reject": Reject}),

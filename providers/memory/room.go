@@ -8,8 +8,10 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// entryCost is what an entry counts beyond its key and record.
-const entryCost = 128
+// entryCost is what an entry takes of the memory beyond its key and record: itself, its
+// place in the map, in the queue of deadlines and in the order of eviction, and what the
+// allocator rounds up. A test compares it with the process.
+const entryCost = 208
 
 func costOf(key string, record []byte) int64 {
 	return int64(len(key)) + int64(len(record)) + entryCost
