@@ -36,7 +36,7 @@ func New(ctx context.Context, caches *jcache.CacheManager, opts Options) (*Manag
 	m := &Manager{}
 	_, _ = rand.Read(m.logSalt[:]) // it never fails
 	m.opts.Store(&opts)
-	m.store, err = openStore(ctx, caches, opts.CacheName, func() time.Duration { return m.opts.Load().Lifetime }, m.logDamage)
+	m.store, err = openStore(ctx, caches, opts, func() time.Duration { return m.opts.Load().Lifetime }, m.logDamage)
 	if err != nil {
 		return nil, err
 	}

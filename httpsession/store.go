@@ -23,15 +23,27 @@ type store struct {
 
 type entry = jcache.Entry[string, record]
 
-func openStore(ctx context.Context, caches *jcache.CacheManager, name string, lifetime func() time.Duration, damaged func(error)) (store, error) {
-	cache, err := jcache.CreateCache(ctx, caches, name, jcache.Options[string, record]{
-		Codec:  recordCodec{},
-		Expiry: expiryPolicy{lifetime},
+func openStore(ctx context.Context, caches *jcache.CacheManager, opts Options, lifetime func() time.Duration, damaged func(error)) (store, error) {
+	cache, err := jcache.CreateCache(ctx, caches, opts.CacheName, jcache.Options[string, record]{
+		Codec:      recordCodec{},
+		Expiry:     expiryPolicy{lifetime},
+		LongestTTL: longestLife(opts),
 	})
 	if err != nil {
 		return store{}, err
 	}
 	return store{cache, cache.MaxValueBytes(), damaged}, nil
+}
+
+// longestLife is how long the records of these options are kept at most. Sessions that are given
+// an idle time of their own may be kept for longer.
+func longestLife(opts Options) time.Duration {
+	idle := storedIdle(opts.MaxInactive)
+	life := idle + touchInterval(idle)
+	if idle <= 0 || opts.Lifetime > 0 && opts.Lifetime < life {
+		life = opts.Lifetime
+	}
+	return max(life, tombstoneTTL)
 }
 
 // expiryPolicy derives an entry's expiry from the session itself.

@@ -14,7 +14,8 @@ type Options[K comparable, V any] struct {
 
 	// LongestTTL is the longest life that an Expiry of your own gives an entry,
 	// counted from its last write or touch. Some providers can then keep
-	// entries with fewer round trips. Zero: unknown. The policies of this
+	// entries with fewer round trips, and forget them sooner. An entry that
+	// lives longer is kept all the same. Zero: unknown. The policies of this
 	// package know it themselves.
 	LongestTTL time.Duration
 

@@ -47,7 +47,8 @@ type Leaver interface {
 // before it writes the first one.
 type CacheOptions struct {
 	// LongestTTL is the longest life that the cache's expiry policy gives a
-	// record, counted from its last write. Zero: unknown, or for ever.
+	// record, as a rule, counted from its last write; one that lives longer must
+	// be kept all the same. Zero: unknown, or for ever.
 	LongestTTL time.Duration
 }
 

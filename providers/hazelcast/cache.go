@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	hz "github.com/hazelcast/hazelcast-go-client"
@@ -18,6 +19,7 @@ import (
 type cache struct {
 	*remoteMap
 	physical physical
+	advised  atomic.Bool // the operator knows what the map's configuration costs
 }
 
 // Info implements driver.Cache. Whether the map evicts is up to the members'
@@ -155,7 +157,9 @@ func (c *cache) replace(ctx context.Context, key string, old, record []byte, dea
 	// If the outcome is unknown, the caller finds out later, and then the record
 	// must have its life too. Setting somebody else's does no harm.
 	if swapped || errors.Is(err, driver.ErrIndeterminate) {
-		if ttl, needed := c.physical.afterReplace(deadline, time.Now()); needed {
+		now := time.Now()
+		if ttl, needed := c.physical.afterReplace(deadline, now); needed {
+			c.adviseSpeed(deadline.Sub(now))
 			err = errors.Join(err, c.keep(ctx, key, ttl))
 		}
 	}

@@ -27,13 +27,13 @@
 // # Expiry
 //
 // Deadlines are exact, because they stand in the entries. Members forget an entry
-// later: two seconds after its deadline if it was put, and with the map's
-// time-to-live-seconds if it was replaced since. An entry that outlives the map's default
-// and is replaced is eternal for the members unless the cache's policy bounds the lives
-// of its entries; so are entries in a map without a default whose life is longer than 30
-// days. They are dead all the same, but occupy memory until somebody removes them. In a
-// map without a default, do not mix entries that expire with eternal ones under a policy
-// of your own without a LongestTTL: an eternal one can end after 30 days.
+// later: two seconds after its deadline if it was put. If it was replaced since, they keep
+// it for the map's time-to-live-seconds from then on; or, if its life is longer than that,
+// for the cache's LongestTTL and a minute, which is 30 days where that is unknown, and is
+// doubled until it is enough. Sessions tell their own bound. Two programs that replace an
+// entry at the same moment, one with a life within that bound and one beyond it, may in
+// rare cases leave the longer life with the shorter bound, until the next write. Only
+// entries that live longer than ten years are eternal for the members.
 //
 // # What happens when members fail
 //

@@ -161,11 +161,12 @@ func TestTTLOnTheMembers(t *testing.T) {
 	}{
 		{recommended, time.Hour, 30 * time.Minute, 30*time.Minute + 1*time.Second, 2 * time.Hour},
 		{recommended, time.Hour, 0, forever, forever},
-		{recommended, 0, 3 * time.Hour, 3*time.Hour + 1*time.Second, forever},
+		{recommended, 0, 3 * time.Hour, 3*time.Hour + 1*time.Second, 30 * 24 * time.Hour},
+		{recommended, time.Hour, 3 * time.Hour, 3*time.Hour + 1*time.Second, 4*time.Hour + 4*time.Minute},
 		{recommended, 3 * time.Hour, 3 * time.Hour, 3*time.Hour + 1*time.Second, 3*time.Hour + time.Minute},
 		{none, time.Hour, 30 * time.Minute, 30*time.Minute + 1*time.Second, time.Hour + time.Minute},
 		{none, 0, 30 * time.Minute, 30*time.Minute + 1*time.Second, 30 * 24 * time.Hour},
-		{none, 0, 60 * 24 * time.Hour, 60*24*time.Hour + time.Second, forever},
+		{none, 0, 50 * 24 * time.Hour, 50*24*time.Hour + time.Second, 60 * 24 * time.Hour},
 		{none, 0, 0, forever, forever},
 		{none, 0, 20 * year, forever, forever},
 	} {

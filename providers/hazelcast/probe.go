@@ -63,16 +63,19 @@ func (m *remoteMap) probe(ctx context.Context) (defaultTTL time.Duration, err er
 	return time.Duration(view.TTL) * time.Millisecond, nil
 }
 
-// adviseSpeed tells the operator once where a map's configuration costs round trips.
-func (c *cache) adviseSpeed(longestLife time.Duration) {
+// adviseSpeed tells the operator, once, where a map's configuration costs round trips. life is
+// the longest that entries live, or one that the map's default did not suffice for.
+func (c *cache) adviseSpeed(life time.Duration) {
 	byDefault := c.physical.byDefault
-	switch {
-	case longestLife <= 0:
-	case byDefault == 0:
-		c.provider.log.Warn("hazelcast: the map has no time-to-live-seconds, so a conditional write takes a second round trip; "+
-			"set one longer than the entries' lives", "map", c.name, "entriesLive", longestLife)
-	case byDefault < longestLife+shortestTTL:
-		c.provider.log.Warn("hazelcast: entries can live longer than the map's time-to-live-seconds, so a conditional write of such an entry takes a second round trip; "+
-			"raise it", "map", c.name, "timeToLive", byDefault, "entriesLive", longestLife)
+	if life <= 0 || life <= byDefault-shortestTTL || c.advised.Swap(true) {
+		return
 	}
+	life = life.Round(time.Second)
+	if byDefault == 0 {
+		c.provider.log.Warn("hazelcast: the map has no time-to-live-seconds, so a conditional write takes a second round trip; "+
+			"set one longer than the entries' lives", "map", c.name, "entriesLive", life)
+		return
+	}
+	c.provider.log.Warn("hazelcast: entries can live longer than the map's time-to-live-seconds, so a conditional write of such an entry takes a second round trip; "+
+		"raise it", "map", c.name, "timeToLive", byDefault, "entriesLive", life)
 }

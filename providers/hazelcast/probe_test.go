@@ -48,7 +48,7 @@ func TestSlowMapsAreReportedOnce(t *testing.T) {
 		{recommended, 0, ""},
 		{recommended, 2*time.Hour - time.Second, "raise it"},
 		{none, time.Hour, "has no time-to-live-seconds"},
-		{none, 0, ""},
+		{none, 0, "has no time-to-live-seconds"}, // when it was seen what a write costs
 	} {
 		var log logtest.Log
 		p := connect(t, hazelcast.Options{MapPrefix: test.prefix, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})

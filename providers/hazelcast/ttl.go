@@ -30,28 +30,24 @@ func ceilSeconds(d time.Duration) time.Duration {
 // replace. That request carries no TTL: the entry gets the map's default. A second
 // request, SetTTL, can change it, but it is unconditional: it may come late and hit
 // somebody else's record. So its TTL is one constant for the whole cache that is longer
-// than any record's life, and never one record's own.
+// than the lives of its records, and never one record's own. A record that lives longer
+// than the cache's bound all the same gets the constant doubled until it is enough.
 type physical struct {
 	byDefault time.Duration // the map's time-to-live-seconds; 0: entries are eternal
-	constant  time.Duration // what SetTTL sets; 0: nothing but eternal
+	constant  time.Duration // what SetTTL sets
 }
 
 const (
 	// margin keeps constant clear of the longest life.
 	margin = time.Minute
-	// unknownLife is the constant of a cache whose longest life is unknown, in a
-	// map without a default.
+	// unknownLife is the constant of a cache whose longest life is unknown.
 	unknownLife = 30 * 24 * time.Hour
 )
 
 func newPhysical(byDefault, longestLife time.Duration) physical {
-	f := physical{byDefault: byDefault}
-	switch {
-	case longestLife > longestTTL:
-	case longestLife > 0:
+	f := physical{byDefault: byDefault, constant: unknownLife}
+	if longestLife > 0 && longestLife <= longestTTL {
 		f.constant = ceilSeconds(longestLife) + margin
-	case byDefault == 0:
-		f.constant = unknownLife
 	}
 	return f
 }
@@ -63,17 +59,19 @@ func holds(ttl time.Duration, deadline, now time.Time) bool {
 
 // afterReplace returns the TTL that SetTTL must set after a replace, if it must.
 func (f physical) afterReplace(deadline, now time.Time) (ttl time.Duration, needed bool) {
-	switch {
-	case f.byDefault > 0 && holds(f.byDefault, deadline, now):
+	if f.byDefault > 0 && holds(f.byDefault, deadline, now) {
 		return 0, false
-	case f.constant > 0 && holds(f.constant, deadline, now):
-		return f.constant, true
-	default:
-		return eternal, f.byDefault > 0
 	}
+	for ttl := f.constant; ttl <= longestTTL; ttl *= 2 {
+		if holds(ttl, deadline, now) {
+			return ttl, true
+		}
+	}
+	return eternal, f.byDefault > 0
 }
 
-// longest is how long after its deadline a record may stay readable.
+// longest is how long after its deadline a record may stay readable, if it lives no longer than
+// the cache's bound.
 func (f physical) longest() time.Duration {
 	return max(f.byDefault, f.constant, shortestTTL)
 }
