@@ -18,8 +18,10 @@ import (
 // with the identifier of its write, so a map that compares values compares versions.
 type cache struct {
 	*remoteMap
-	physical physical
-	advised  atomic.Bool // the operator knows what the map's configuration costs
+	longest  time.Duration            // that records live, as a rule; 0: unknown
+	physical atomic.Pointer[physical] // as the members were found to be
+	advised  atomic.Bool              // the operator knows what the map's configuration costs
+	timeless atomic.Bool              // the same, of updates after a split
 }
 
 // Info implements driver.Cache. Whether the map evicts is up to the members'
@@ -28,7 +30,7 @@ func (c *cache) Info() driver.Info {
 	return driver.Info{
 		MaxRecordBytes: c.provider.plan.maxRecordBytes,
 		RequestTimeout: c.provider.plan.requestTimeout,
-		ExpiryStep:     c.physical.longest(),
+		ExpiryStep:     c.physical.Load().longest(),
 		Shared:         true,
 		Evicts:         true,
 	}
@@ -39,7 +41,10 @@ func (c *cache) Info() driver.Info {
 func (c *cache) Unwrap() any { return c.last.Load().Map }
 
 // Close implements driver.Cache.
-func (c *cache) Close() error { return nil }
+func (c *cache) Close() error {
+	c.provider.forget(c)
+	return nil
+}
 
 var errForeign = fmt.Errorf("%w: the map holds an entry that another program wrote; give caches a mapPrefix of their own", jcache.ErrUndecodable)
 
@@ -158,7 +163,7 @@ func (c *cache) replace(ctx context.Context, key string, old, record []byte, dea
 	// must have its life too. Setting somebody else's does no harm.
 	if swapped || errors.Is(err, driver.ErrIndeterminate) {
 		now := time.Now()
-		if ttl, needed := c.physical.afterReplace(deadline, now); needed {
+		if ttl, needed := c.physical.Load().afterReplace(deadline, now); needed {
 			c.adviseSpeed(deadline.Sub(now))
 			err = errors.Join(err, c.keep(ctx, key, ttl))
 		}
@@ -169,7 +174,7 @@ func (c *cache) replace(ctx context.Context, key string, old, record []byte, dea
 // keep sets the TTL of an entry that was just replaced.
 func (c *cache) keep(ctx context.Context, key string, ttl time.Duration) error {
 	set := func(ctx context.Context, m *hz.Map) error { return m.SetTTL(ctx, key, ttl) }
-	if c.physical.byDefault == 0 {
+	if c.physical.Load().byDefault == 0 {
 		// The entry is eternal for the members if this fails, and dead to
 		// everybody else at its deadline.
 		_ = c.writeChecked(ctx, set)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -14,7 +12,6 @@ import (
 	"time"
 
 	"github.com/keepsake-cache/keepsake/internal/servers"
-	"github.com/keepsake-cache/keepsake/internal/servertest"
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/hazelcast"
@@ -24,9 +21,7 @@ import (
 // The same client lives through all of it.
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "hazelcast.xml")
-	must(t, os.WriteFile(file, []byte(hazelcast.MemberConfig), 0o600))
-	cluster := servertest.Hazelcast(t, 2, file, "-Dhazelcast.partition.count=71")
+	cluster := startCluster(t, 2)
 	p := connect(t, hazelcast.Options{Servers: cluster.Addrs})
 	c := openCache(t, p, driver.CacheOptions{LongestTTL: time.Hour})
 	manager, err := jcache.NewManager(connect(t, hazelcast.Options{Servers: cluster.Addrs}), jcache.ManagerOptions{})
@@ -47,6 +42,7 @@ func TestChaos(t *testing.T) {
 		must(t, cluster.Await(limited(t, 90*time.Second), 2))
 		eventually(t, "a gap for the new member", 20*time.Second, func() bool { return events.count("gap") > gaps })
 	})
+	t.Run("a member joins that is configured otherwise", func(t *testing.T) { joinOdd(t, cluster) })
 	t.Run("one member hangs", func(t *testing.T) { hangOne(t, cluster, c) })
 	t.Run("all members are restarted", func(t *testing.T) { restartAll(t, cluster, c, counters) })
 }

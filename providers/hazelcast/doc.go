@@ -17,12 +17,23 @@
 // an existing cluster only the map element must be taken over. What matters:
 //
 //   - in-memory-format must not be OBJECT, and max-idle-seconds must not be set. Opening a
-//     cache fails otherwise, with a sentence that says so.
+//     cache tries entries on every member, and fails with a sentence that says so. When a member
+//     joins or the connection comes back, the open maps are tried again, for five minutes;
+//     what is wrong then is an error line and makes the provider unsafe to restart.
 //   - backup-count 1: a member may be killed without losing what was acknowledged, as
 //     long as the next one is not killed before the cluster is safe again.
 //   - time-to-live-seconds a little longer than the entries live: then a read is one
 //     round trip and an update two, reading and replacing. Without it, or for entries
 //     that live longer, a replaced entry takes a third, and a log line says so once.
+//
+// What a client cannot see must be right all the same:
+//
+//   - backup-count 0: every entry of a member that ends is lost.
+//   - eviction: live entries are dropped, sessions end early.
+//   - DiscardMergePolicy: after a split everything that one side wrote is lost, what was
+//     created there included. A default map, which has PutIfAbsentMergePolicy, loses the
+//     updates of one side. Members take LatestUpdateMergePolicy only with
+//     per-entry-stats-enabled, and that is seen: a log line warns of a map without it.
 //
 // # Expiry
 //

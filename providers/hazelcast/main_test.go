@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -27,6 +28,42 @@ const otherMaps = `
   <map name="idle.*"><max-idle-seconds>60</max-idle-seconds></map>
   <map name="object.*"><in-memory-format>OBJECT</in-memory-format></map>
 </hazelcast>`
+
+// oddMaps are maps that the last member of a cluster has another configuration for. The others
+// know them by the name of all maps.
+const oddMaps = `
+  <map name="odd.ttl.*"><time-to-live-seconds>3</time-to-live-seconds></map>
+  <map name="odd.idle.*"><max-idle-seconds>60</max-idle-seconds></map>
+  <map name="odd.object.*"><in-memory-format>OBJECT</in-memory-format></map>
+</hazelcast>`
+
+// startMembers starts a cluster of n members of the recommended configuration with more maps,
+// of which the last one has the odd maps.
+func startMembers(ctx context.Context, dir string, n int, maps string) (*servers.HazelcastCluster, error) {
+	configs := []string{filepath.Join(dir, "hazelcast.xml"), filepath.Join(dir, "odd.xml")}
+	text := strings.Replace(hazelcast.MemberConfig, "</hazelcast>", maps, 1)
+	for i, text := range []string{text, strings.Replace(text, "</hazelcast>", oddMaps, 1)} {
+		if err := os.WriteFile(configs[i], []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	addrs := make([]string, n)
+	for i := range addrs {
+		var err error
+		if addrs[i], err = servers.FreeAddr(); err != nil {
+			return nil, err
+		}
+	}
+	command := func(i int, program string, args ...string) *exec.Cmd {
+		if i == n-1 {
+			for a, arg := range args {
+				args[a] = strings.Replace(arg, configs[0], configs[1], 1)
+			}
+		}
+		return exec.Command(program, args...)
+	}
+	return servers.HazelcastWith(ctx, command, addrs, configs[0], "-Dhazelcast.partition.count=71")
+}
 
 var shared struct {
 	once    sync.Once
@@ -49,14 +86,9 @@ func startShared() error {
 	if shared.dir, err = os.MkdirTemp("", "keepsake-hazelcast"); err != nil {
 		return err
 	}
-	file := filepath.Join(shared.dir, "hazelcast.xml")
-	config := strings.Replace(hazelcast.MemberConfig, "</hazelcast>", otherMaps, 1)
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
-	shared.cluster, err = servers.Hazelcast(ctx, 2, file, "-Dhazelcast.partition.count=71")
+	shared.cluster, err = startMembers(ctx, shared.dir, 2, otherMaps)
 	return err
 }
 
@@ -64,13 +96,27 @@ func startShared() error {
 func cluster(t testing.TB) *servers.HazelcastCluster {
 	t.Helper()
 	shared.once.Do(func() { shared.err = startShared() })
-	switch err := shared.err; {
+	installed(t, shared.err)
+	return shared.cluster
+}
+
+// startCluster starts a cluster of the test's own, for what breaks it.
+func startCluster(t testing.TB, n int) *servers.HazelcastCluster {
+	t.Helper()
+	c, err := startMembers(limited(t, 90*time.Second), t.TempDir(), n, "</hazelcast>")
+	installed(t, err)
+	t.Cleanup(c.Kill)
+	return c
+}
+
+func installed(t testing.TB, err error) {
+	t.Helper()
+	switch {
 	case errors.Is(err, servers.ErrNotInstalled) && os.Getenv("CI") != "true":
 		t.Skipf("SKIPPED: %v", err)
 	case err != nil:
 		t.Fatal(err)
 	}
-	return shared.cluster
 }
 
 // connect connects to the shared cluster unless opts name another one.

@@ -17,14 +17,47 @@ const probePrefix = "\x00keepsake.probe."
 
 func isProbe(key string) bool { return strings.HasPrefix(key, probePrefix) }
 
-// probe finds out how the members treat the entries of a map. It returns the map's
-// time-to-live-seconds; zero: entries are eternal. Maps that would lose records are
-// refused.
-func (m *remoteMap) probe(ctx context.Context) (defaultTTL time.Duration, err error) {
+// A treatment is how members treat the entries of a map.
+type treatment struct {
+	byDefault time.Duration // the least time-to-live-seconds of all members; 0: entries are eternal
+	uneven    bool          // members have different ones
+	timeless  bool          // per-entry-stats-enabled is false somewhere
+}
+
+func (x treatment) and(y treatment) treatment {
+	both := treatment{byDefault: min(x.byDefault, y.byDefault), uneven: x.uneven || y.uneven || x.byDefault != y.byDefault, timeless: x.timeless || y.timeless}
+	if both.byDefault == 0 {
+		both.byDefault = max(x.byDefault, y.byDefault)
+	}
+	return both
+}
+
+// probesPerMember is how many entries are tried for each member. A client does not learn which
+// member has an entry; of so many, a member has none in one of ten million cases.
+const probesPerMember = 16
+
+// probe finds out how the members treat the entries of a map. Maps that would lose records
+// are refused.
+func (m *remoteMap) probe(ctx context.Context) (treatment, error) {
+	n := probesPerMember * max(1, m.provider.members.count())
+	seen, errs := make([]treatment, n), make([]error, n)
+	parallel(n, func(i int) { seen[i], errs[i] = m.probeEntry(ctx) })
+	all := seen[0]
+	for i := range n {
+		if errs[i] != nil {
+			return treatment{}, errs[i]
+		}
+		all = all.and(seen[i])
+	}
+	return all, nil
+}
+
+// probeEntry writes an entry, looks at what its member made of it, and removes it again.
+func (m *remoteMap) probeEntry(ctx context.Context) (found treatment, err error) {
 	key := probePrefix + types.NewUUID().String()
 	before, after := []byte("before"), []byte("after")
 	if err := m.write(ctx, func(ctx context.Context, m *hz.Map) error { return m.Set(ctx, key, before) }); err != nil {
-		return 0, err
+		return found, err
 	}
 	defer func() {
 		removed := m.write(ctx, func(ctx context.Context, m *hz.Map) error { return m.Delete(ctx, key) })
@@ -37,13 +70,13 @@ func (m *remoteMap) probe(ctx context.Context) (defaultTTL time.Duration, err er
 		view, err = m.GetEntryView(ctx, key)
 		return err
 	}); err != nil {
-		return 0, err
+		return found, err
 	}
 	if view == nil {
-		return 0, fmt.Errorf("%w: the map %s drops an entry as soon as it is written; look for its eviction and time-to-live-seconds", errors.ErrUnsupported, m.name)
+		return found, fmt.Errorf("%w: the map %s drops an entry as soon as it is written; look for its eviction and time-to-live-seconds", errors.ErrUnsupported, m.name)
 	}
 	if view.MaxIdle > 0 && view.MaxIdle != math.MaxInt64 {
-		return 0, fmt.Errorf("%w: the map %s has max-idle-seconds %d, with which entries that are in use die; remove that setting from the members' configuration",
+		return found, fmt.Errorf("%w: the map %s has max-idle-seconds %d, with which entries that are in use die; remove that setting from the configuration of all members",
 			errors.ErrUnsupported, m.name, view.MaxIdle/1000)
 	}
 	var same bool
@@ -51,22 +84,45 @@ func (m *remoteMap) probe(ctx context.Context) (defaultTTL time.Duration, err er
 		same, err = m.ReplaceIfSame(ctx, key, before, after)
 		return err
 	}); err != nil {
-		return 0, err
+		return found, err
 	}
 	if !same {
-		return 0, fmt.Errorf("%w: the map %s does not find a value equal to itself, so nothing can be replaced in it; "+
-			"set <in-memory-format>BINARY</in-memory-format> for it in the members' configuration", errors.ErrUnsupported, m.name)
+		return found, fmt.Errorf("%w: the map %s does not find a value equal to itself, so nothing can be replaced in it; "+
+			"set <in-memory-format>BINARY</in-memory-format> for it in the configuration of all members", errors.ErrUnsupported, m.name)
 	}
-	if view.TTL <= 0 || view.TTL == math.MaxInt64 {
-		return 0, nil
+	found.timeless = view.CreationTime < 0
+	if view.TTL > 0 && view.TTL != math.MaxInt64 {
+		found.byDefault = time.Duration(view.TTL) * time.Millisecond
 	}
-	return time.Duration(view.TTL) * time.Millisecond, nil
+	return found, nil
+}
+
+// look probes the map and keeps what was found.
+func (c *cache) look(ctx context.Context) error {
+	found, err := c.probe(ctx)
+	if err != nil {
+		return err
+	}
+	f := newPhysical(found.byDefault, c.longest)
+	f.uneven = found.uneven
+	if old := c.physical.Swap(&f); old == nil || *old != f {
+		c.adviseSpeed(c.longest)
+		if f.uneven {
+			c.provider.log.Warn("hazelcast: the members have different configurations for the map, so a conditional write takes a second round trip; "+
+				"give all of them the same time-to-live-seconds", "map", c.name, "leastTimeToLive", f.byDefault)
+		}
+	}
+	if found.timeless && !c.timeless.Swap(true) {
+		c.provider.log.Warn("hazelcast: the map has no per-entry-stats-enabled, so after a split of the cluster it cannot keep the later of two updates; "+
+			"set that and the merge-policy LatestUpdateMergePolicy", "map", c.name)
+	}
+	return nil
 }
 
 // adviseSpeed tells the operator, once, where a map's configuration costs round trips. life is
 // the longest that entries live, or one that the map's default did not suffice for.
 func (c *cache) adviseSpeed(life time.Duration) {
-	byDefault := c.physical.byDefault
+	byDefault := c.physical.Load().byDefault
 	if life <= 0 || life <= byDefault-shortestTTL || c.advised.Swap(true) {
 		return
 	}

@@ -2,12 +2,14 @@ package hazelcast_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/internal/logtest"
+	"github.com/keepsake-cache/keepsake/internal/servers"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/hazelcast"
 )
@@ -20,6 +22,66 @@ func TestMapsThatLoseRecordsAreRefused(t *testing.T) {
 		if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), setting) || !strings.Contains(err.Error(), prefix+"refused") {
 			t.Errorf("%s: %v", prefix, err)
 		}
+	}
+}
+
+// TestEachMemberIsProbed opens maps that one of two members has another configuration for.
+func TestEachMemberIsProbed(t *testing.T) {
+	t.Parallel()
+	ctx := limited(t, time.Minute)
+	for prefix, setting := range map[string]string{"odd.idle.": "max-idle-seconds", "odd.object.": "<in-memory-format>BINARY"} {
+		p := connect(t, hazelcast.Options{MapPrefix: prefix})
+		for n := range 12 {
+			if _, err := p.OpenCache(ctx, fmt.Sprint("refused", n), driver.CacheOptions{}); !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), setting) {
+				t.Errorf("%s: %v", prefix, err)
+			}
+		}
+	}
+	var log logtest.Log
+	p := connect(t, hazelcast.Options{MapPrefix: "odd.ttl.", Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	outlives(t, openCache(t, p, driver.CacheOptions{LongestTTL: time.Hour}))
+	if got := log.String(); !strings.Contains(got, "the members have different configurations") {
+		t.Errorf("the log is %q", got)
+	}
+}
+
+// outlives replaces records of an hour and expects them to outlive a time-to-live-seconds of 3.
+func outlives(t *testing.T, c driver.Cache) {
+	t.Helper()
+	var records []watched
+	for n := range 40 {
+		key := fmt.Sprint(n)
+		must(t, replace(t, c, key, in(time.Hour)))
+		records = append(records, watched{c, key, in(5 * time.Second)})
+	}
+	alive(t, records)
+}
+
+// joinOdd lets a member join that has other configurations for maps which are open.
+func joinOdd(t *testing.T, cluster *servers.HazelcastCluster) {
+	var log logtest.Log
+	ctx := limited(t, 2*time.Minute)
+	cluster.Member(1).Kill()
+	must(t, cluster.Await(ctx, 1))
+	open := func(prefix string) (*hazelcast.Provider, driver.Cache) {
+		p := connect(t, hazelcast.Options{MapPrefix: prefix, Servers: cluster.Addrs, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		return p, openCache(t, p, driver.CacheOptions{LongestTTL: time.Hour})
+	}
+	_, c := open("odd.ttl.")
+	idle, _ := open("odd.idle.")
+	object, _ := open("odd.object.")
+	must(t, cluster.Restart(1))
+	must(t, cluster.Await(ctx, 2))
+	for p, why := range map[*hazelcast.Provider]string{idle: "max-idle-seconds", object: "in-memory-format"} {
+		eventually(t, "its health says that "+why+" is wrong", 30*time.Second, func() bool {
+			h := p.Health()
+			return h.Ready() && len(h.Unsafe) == 1 && strings.Contains(h.Unsafe[0], why)
+		})
+	}
+	eventually(t, "the shorter life is known", 30*time.Second, func() bool { return strings.Contains(log.String(), "the members have different configurations") })
+	outlives(t, c)
+	if n := strings.Count(log.String(), "a member that has joined is configured otherwise"); n != 2 {
+		t.Errorf("%d lines for two maps: %s", n, log.String())
 	}
 }
 
@@ -55,8 +117,12 @@ func TestSlowMapsAreReportedOnce(t *testing.T) {
 		c := openCache(t, p, driver.CacheOptions{LongestTTL: test.longest})
 		must(t, replace(t, c, "k", in(time.Minute)))
 		must(t, replace(t, c, "k", in(time.Minute)))
-		if got := log.String(); strings.Count(got, "\n") > 1 || (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+		got := log.String()
+		if n := strings.Count(got, "second round trip"); n > 1 || (n > 0) != (test.want != "") || !strings.Contains(got, test.want) {
 			t.Errorf("%s %v: %q, want %q", test.prefix, test.longest, got, test.want)
+		}
+		if n := strings.Count(got, "per-entry-stats-enabled"); n != map[string]int{none: 1}[test.prefix] {
+			t.Errorf("%s: %d lines about updates after a split: %s", test.prefix, n, got)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,11 +25,14 @@ type Provider struct {
 	link   link
 	locks  *remoteMap
 
-	mu     sync.Mutex
-	feeds  map[string]*feed // by the name of the map
-	closed atomic.Bool      // changes under mu, so that no task begins afterwards
+	members members
 
-	gap   chan struct{}   // events may have been lost
+	mu     sync.Mutex
+	feeds  map[string]*feed  // by the name of the map
+	caches map[*cache]string // that are open, and what members do to them that they must not
+	closed atomic.Bool       // changes under mu, so that no task begins afterwards
+
+	gap   signal          // events may have been lost
 	life  context.Context // ends with Close
 	end   context.CancelFunc
 	tasks sync.WaitGroup
@@ -42,10 +46,12 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 		return nil, fmt.Errorf("%w: %w", jcache.ErrInvalid, err)
 	}
 	p := &Provider{
-		plan:  plan,
-		log:   plan.log,
-		feeds: make(map[string]*feed),
-		gap:   make(chan struct{}, 1),
+		plan:    plan,
+		log:     plan.log,
+		feeds:   make(map[string]*feed),
+		caches:  make(map[*cache]string),
+		members: members{changed: make(signal, 1)},
+		gap:     make(signal, 1),
 	}
 	p.locks = &remoteMap{provider: p, name: plan.mapPrefix + locksName}
 	p.life, p.end = context.WithCancel(context.Background())
@@ -63,7 +69,12 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 		return nil, err
 	}
 	p.client.Store(client)
+	select {
+	case <-p.members.changed: // those who were there at the beginning
+	default:
+	}
 	p.tasks.Go(p.reportGaps)
+	p.tasks.Go(p.lookAgain)
 	if _, err := p.locks.open(ctx); err != nil { // so that the first Lock does not take longer than others
 		return nil, errors.Join(err, p.Close(context.Background()))
 	}
@@ -79,19 +90,19 @@ func (p *Provider) checkOpen() error {
 	return nil
 }
 
-// OpenCache implements driver.Provider. It writes one entry, looks at what the member
-// made of it and removes it again: a map's configuration decides how records can be
+// OpenCache implements driver.Provider. It writes some entries, looks at what the members
+// made of them and removes them again: a map's configuration decides how records can be
 // kept in it, and a client cannot see it otherwise.
 func (p *Provider) OpenCache(ctx context.Context, name string, opts driver.CacheOptions) (driver.Cache, error) {
 	ctx, cancel := p.bound(ctx)
 	defer cancel()
-	m := &remoteMap{provider: p, name: p.plan.mapPrefix + name}
-	defaultTTL, err := m.probe(ctx)
-	if err != nil {
+	c := &cache{remoteMap: &remoteMap{provider: p, name: p.plan.mapPrefix + name}, longest: opts.LongestTTL}
+	if err := c.look(ctx); err != nil {
 		return nil, err
 	}
-	c := &cache{remoteMap: m, physical: newPhysical(defaultTTL, opts.LongestTTL)}
-	c.adviseSpeed(opts.LongestTTL)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.caches[c] = ""
 	return c, nil
 }
 
@@ -106,6 +117,14 @@ func (p *Provider) Health() (h driver.Health) {
 	case p.link.isDown():
 		h.Unready = append(h.Unready, fmt.Sprintf("there is no connection to the cluster %q, known at %s", p.plan.clusterName, strings.Join(p.plan.servers, ", ")))
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, misfit := range p.caches {
+		if misfit != "" {
+			h.Unsafe = append(h.Unsafe, misfit)
+		}
+	}
+	slices.Sort(h.Unsafe)
 	return h
 }
 

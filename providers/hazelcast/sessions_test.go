@@ -25,11 +25,11 @@ type site struct {
 
 func newSite(t testing.TB, p driver.Provider, opts httpsession.Options) *site {
 	t.Helper()
-	manager, err := jcache.NewManager(p, jcache.ManagerOptions{})
-	must(t, err)
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	manager, err := jcache.NewManager(p, jcache.ManagerOptions{Logger: opts.Logger})
+	must(t, err)
 	opts.Cookie.AllowHTTP = true
 	sessions, err := httpsession.New(limited(t, time.Minute), manager, opts)
 	must(t, err)

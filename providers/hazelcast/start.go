@@ -26,7 +26,10 @@ func (p *Provider) start(ctx context.Context) (*hz.Client, error) {
 	})
 	cfg.AddMembershipListener(func(e hzcluster.MembershipStateChanged) {
 		if e.State == hzcluster.MembershipStateRemoved {
+			p.members.remove(e.Member.UUID)
 			p.signalGap() // events that it had not sent yet went with it
+		} else {
+			p.members.add(e.Member.UUID)
 		}
 	})
 	type result struct {
@@ -104,6 +107,7 @@ func (p *Provider) lifecycle(client *hz.Client, state hz.LifecycleState) {
 	case state == hz.LifecycleStateConnected:
 		p.restored()
 	case state == hz.LifecycleStateDisconnected:
+		p.members.clear()
 		if p.link.down() {
 			p.tasks.Go(p.awaitCluster)
 		}
@@ -118,6 +122,7 @@ func (p *Provider) restored() {
 	if p.plan.client.Cluster.Unisocket {
 		p.deafen() // the client does not add listeners to another single connection
 	}
+	p.members.changed.signal()
 	p.signalGap()
 }
 

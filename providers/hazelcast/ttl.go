@@ -35,6 +35,7 @@ func ceilSeconds(d time.Duration) time.Duration {
 type physical struct {
 	byDefault time.Duration // the map's time-to-live-seconds; 0: entries are eternal
 	constant  time.Duration // what SetTTL sets
+	uneven    bool          // byDefault is not every member's
 }
 
 const (
@@ -59,7 +60,7 @@ func holds(ttl time.Duration, deadline, now time.Time) bool {
 
 // afterReplace returns the TTL that SetTTL must set after a replace, if it must.
 func (f physical) afterReplace(deadline, now time.Time) (ttl time.Duration, needed bool) {
-	if f.byDefault > 0 && holds(f.byDefault, deadline, now) {
+	if f.byDefault > 0 && !f.uneven && holds(f.byDefault, deadline, now) {
 		return 0, false
 	}
 	for ttl := f.constant; ttl <= longestTTL; ttl *= 2 {

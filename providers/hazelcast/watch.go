@@ -157,12 +157,7 @@ func eventOf(kind driver.EventKind, e *hz.EntryNotified) (_ driver.Event, ok boo
 }
 
 // signalGap notes that events may have been lost. It does not block.
-func (p *Provider) signalGap() {
-	select {
-	case p.gap <- struct{}{}:
-	default: // it is noted already
-	}
-}
+func (p *Provider) signalGap() { p.gap.signal() }
 
 // listenerDelay is how long after a connection was opened the map's listeners are
 // certainly added to it.

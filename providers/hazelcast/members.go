@@ -1,0 +1,119 @@
+package hazelcast
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hazelcast/hazelcast-go-client/types"
+)
+
+// A signal tells a goroutine that something has happened, and not how often.
+type signal chan struct{}
+
+// signal does not block.
+func (s signal) signal() {
+	select {
+	case s <- struct{}{}:
+	default: // it is noted already
+	}
+}
+
+// members are those of the cluster, as the client was told.
+type members struct {
+	changed signal // one has joined, or there is a connection again
+
+	mu  sync.Mutex
+	all map[types.UUID]bool
+}
+
+func (m *members) add(id types.UUID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all == nil {
+		m.all = make(map[types.UUID]bool)
+	}
+	m.all[id] = true
+	m.changed.signal()
+}
+
+func (m *members) remove(id types.UUID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.all, id)
+}
+
+// clear forgets all members, of which there are others after a reconnect.
+func (m *members) clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.all)
+}
+
+func (m *members) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.all)
+}
+
+// lookDelays are when the open maps are probed after a member has joined. It is given entries
+// some seconds after that, or minutes if there are many.
+var lookDelays = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute}
+
+// lookAgain probes the open maps again when members may be there that nobody has looked at.
+func (p *Provider) lookAgain() {
+	next := len(lookDelays)
+	var due <-chan time.Time
+	for {
+		select {
+		case <-p.life.Done():
+			return
+		case <-p.members.changed:
+			next = 0
+		case <-due:
+			p.lookAtMaps()
+			next++
+		}
+		if due = nil; next < len(lookDelays) {
+			due = time.After(lookDelays[next])
+		}
+	}
+}
+
+func (p *Provider) lookAtMaps() {
+	p.mu.Lock()
+	open := make([]*cache, 0, len(p.caches))
+	for c := range p.caches {
+		open = append(open, c)
+	}
+	p.mu.Unlock()
+	for _, c := range open {
+		ctx, cancel := context.WithTimeout(p.life, p.plan.requestTimeout)
+		err := c.look(ctx)
+		cancel()
+		misfit := ""
+		switch {
+		case errors.Is(err, errors.ErrUnsupported):
+			misfit = err.Error()
+		case err != nil:
+			continue // the cluster has other troubles, and is looked at again after them
+		}
+		p.mu.Lock()
+		before, stillOpen := p.caches[c]
+		if stillOpen {
+			p.caches[c] = misfit
+		}
+		p.mu.Unlock()
+		if stillOpen && misfit != "" && before == "" {
+			p.log.Error("hazelcast: a member that has joined is configured otherwise than the others, and loses what is stored", "map", c.name, "why", misfit)
+		}
+	}
+}
+
+// forget notes that a cache is closed.
+func (p *Provider) forget(c *cache) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.caches, c)
+}
