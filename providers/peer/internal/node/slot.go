@@ -48,6 +48,7 @@ func (s *slot) init(m *membership, number int) {
 	o := m.n.opts.Replica
 	o.Self, o.Partition, o.Origin = m.self.ID, number, m.born.UnixMicro()
 	o.Leased = m.n.opts.Split != view.All
+	o.Brief = view.MaxSkew + 3*m.n.opts.Silence // a fork lies that far back when it is noticed
 	s.m, s.number, s.replica = m, number, part.New(o)
 	s.waiting = make(map[uint64]waiter)
 	s.lease.Store(-1)

@@ -178,7 +178,7 @@ func (w *writer) done(list []Done) {
 }
 
 // The flags of an item. The low bits are its kind and cause, two each; a note is a touch
-// with a flag.
+// with a flag, and a filter is a put with another one.
 const (
 	sameCache  = 1 << (iota + 4) // as the item before
 	hasTTL                       // other than Left
@@ -186,6 +186,7 @@ const (
 	sameClient                   // as the item before
 	wasTouched                   // Touched
 	isNote
+	isFilter
 )
 
 // items appends items: the length of each, then its flags, and those fields that it has.
@@ -196,8 +197,11 @@ func (w *writer) items(items []Item) {
 	for i := range items {
 		it := &items[i]
 		flags := uint64(it.Kind)&3 | uint64(it.Cause)&3<<2
-		if it.Kind == ItemNote {
+		switch it.Kind {
+		case ItemNote:
 			flags = uint64(ItemTouch) | isNote
+		case ItemFilter:
+			flags = uint64(ItemPut) | isFilter
 		}
 		if it.Cache == before.Cache {
 			flags |= sameCache
@@ -232,7 +236,7 @@ func (w *writer) items(items []Item) {
 				w.numbers(it.Op.Client)
 			}
 		}
-		if it.Kind == ItemPut {
+		if it.Kind == ItemPut || it.Kind == ItemFilter {
 			w.numbers(uint64(len(it.Record)))
 			w.b = append(w.b, it.Record...)
 		}
@@ -361,6 +365,9 @@ func (r *reader) item(before *Item) Item {
 	}
 	if it.Kind == ItemPut {
 		it.Record = in.bytes()
+	}
+	if flags&isFilter != 0 {
+		it.Kind = ItemFilter
 	}
 	r.bad = r.bad || in.bad
 	return it

@@ -45,6 +45,8 @@ func messages() []part.Message {
 		&part.OfferAck{Partition: 10, ID: 3, N: 4},
 		&part.Digest{Partition: 11, Epoch: epoch, Reign: reign, Seq: 1010, Sum: 1<<64 - 1},
 		&part.Differ{Partition: 12, Epoch: epoch, Reign: reign, Seq: 1010},
+		&part.SnapshotChunk{Partition: 13, Reign: reign, ID: 8, N: 1, Items: []part.Item{
+			{Kind: part.ItemFilter, Version: 4 << 40, Record: bytes.Repeat([]byte{0xA5}, 256)}}},
 	}
 }
 
@@ -110,7 +112,7 @@ func TestParseChecksCounts(t *testing.T) {
 
 var randomItem = rapid.Custom(func(t *rapid.T) part.Item {
 	it := part.Item{
-		Kind:    part.ItemKind(rapid.IntRange(0, 4).Draw(t, "kind")),
+		Kind:    part.ItemKind(rapid.IntRange(0, 5).Draw(t, "kind")),
 		Cause:   part.Cause(rapid.IntRange(0, 3).Draw(t, "cause")),
 		Cache:   rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "cache"),
 		Key:     rapid.String().Draw(t, "key"),
@@ -120,10 +122,10 @@ var randomItem = rapid.Custom(func(t *rapid.T) part.Item {
 		Touched: rapid.Bool().Draw(t, "touched"),
 		Op:      part.OpID{Client: rapid.Uint64Range(0, 2).Draw(t, "client"), Seq: rapid.Uint64().Draw(t, "seq")},
 	}
-	if it.Kind == part.ItemNote {
+	if it.Kind == part.ItemNote || it.Kind == part.ItemFilter {
 		it.Cause = part.ByCaller
 	}
-	if it.Kind == part.ItemPut {
+	if it.Kind == part.ItemPut || it.Kind == part.ItemFilter {
 		it.Record = rapid.SliceOf(rapid.Byte()).Draw(t, "record")
 	}
 	return it

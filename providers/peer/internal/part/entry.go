@@ -12,7 +12,7 @@ type entry struct {
 	key      string
 	data     *byte // of the record
 	version  Version
-	deadline int64  // monotonic nanoseconds, zero: never. Of a tombstone: when it may be forgotten
+	deadline int64  // monotonic nanoseconds, zero: never. Of a tombstone: when it was made
 	size     uint32 // of the record
 	ttl      span   // how far the deadline was away when it was set
 	lag      span   // how far it has moved from what every replica knows
@@ -25,6 +25,9 @@ type entry struct {
 // entryCost is what an entry counts beyond its key and record: the entry, its place in
 // the map, and what allocation rounds up.
 const entryCost = 160
+
+// cost is what an entry counts beside its record.
+func (e *entry) cost() int64 { return int64(len(e.key)) + entryCost }
 
 // maxRecord is the longest record that an entry can hold.
 const maxRecord = math.MaxUint32

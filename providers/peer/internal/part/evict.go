@@ -7,21 +7,6 @@ import (
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
 )
 
-// A Budget bounds the memory of all replicas of a member. It may be shared by
-// goroutines.
-type Budget struct {
-	// Max is how many bytes keys, records and their administration may use. Only
-	// primaries keep to it: a backup stores what its primary has accepted.
-	Max  int64
-	used atomic.Int64
-}
-
-// Used returns how many bytes are in use.
-func (b *Budget) Used() int64 { return b.used.Load() }
-
-// fits reports whether so many more bytes may be used.
-func (b *Budget) fits(more int64) bool { return b == nil || more <= 0 || b.used.Load()+more <= b.Max }
-
 // candidates are the entries of a space among which the one to evict is drawn. The one
 // that was used least lately of a few is about as good as the least of all (Redis does
 // so).

@@ -5,21 +5,22 @@ import "fmt"
 // Recount counts the contents one by one, and says which of the counters that are kept
 // with every write is wrong.
 func (r *Replica) Recount() error {
-	var bytes int64
+	bytes, graves := int64(0), int64(len(r.filters)*filterCost)
 	var sum uint64
 	for _, sp := range r.list {
 		live := 0
 		for key, e := range sp.entries {
-			bytes += int64(len(e.key)) + entryCost
 			switch {
 			case e.is(gone) || e.key != key:
 				return fmt.Errorf("an entry that is in no map any more is in that of %s", sp.name)
 			case e.live():
 				live++
-				bytes += int64(e.size)
+				bytes += e.cost() + int64(e.size)
 				sum += sp.digest(e)
 			case e.size != 0:
 				return fmt.Errorf("a tombstone of %s counts %d bytes", sp.name, e.size)
+			default:
+				graves += e.cost()
 			}
 		}
 		if sp.live != live {
@@ -28,6 +29,9 @@ func (r *Replica) Recount() error {
 	}
 	if r.bytes != bytes || r.sum != sum {
 		return fmt.Errorf("%d bytes with the sum %x are said to be there, and %d with the sum %x are", r.bytes, r.sum, bytes, sum)
+	}
+	if r.graveBytes != graves {
+		return fmt.Errorf("deletions are said to take %d bytes, and take %d", r.graveBytes, graves)
 	}
 	return nil
 }

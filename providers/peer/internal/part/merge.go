@@ -3,6 +3,7 @@ package part
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
@@ -157,9 +158,15 @@ func (r *Replica) acknowledgeOffers(fx *Effects) {
 //     later version stays.
 //   - If the cache takes nothing from others, all that is news is left out.
 func (r *Replica) merge(now Now, theirs *Item, common Version) {
+	tombstones := r.o.Rules.On(rules.MergeTombstones)
+	if theirs.Kind == ItemFilter {
+		if tombstones {
+			r.mergeFilter(now, theirs, common)
+		}
+		return
+	}
 	sp, e := r.lookup(theirs.Cache, theirs.Key)
 	ours := r.known(sp, e, theirs, now.Mono)
-	tombstones := r.o.Rules.On(rules.MergeTombstones)
 	switch {
 	case theirs.Version != ours.Version && r.discards(theirs.Cache):
 		if theirs.Version > common {
@@ -186,6 +193,29 @@ func (r *Replica) merge(now Now, theirs *Item, common Version) {
 	}
 }
 
+// mergeFilter deletes what the other side has deleted and does not know by its keys any more.
+// A deletion has the version after what it deletes, since what the other side wrote later
+// comes as well. What was written here later is not told apart, if it is older than the last
+// of the deletions.
+func (r *Replica) mergeFilter(now Now, theirs *Item, common Version) {
+	f := readFilter(theirs, now.Mono)
+	if f == nil || f.upTo <= common {
+		return
+	}
+	for _, sp := range r.list {
+		var deleted []*entry
+		for _, e := range sp.entries {
+			if e.live() && e.version <= f.upTo && f.has(sp, e.key) {
+				deleted = append(deleted, e)
+			}
+		}
+		slices.SortFunc(deleted, func(a, b *entry) int { return strings.Compare(a.key, b.key) })
+		for _, e := range deleted {
+			r.merge(now, &Item{Kind: ItemDelete, Cache: sp.name, Key: e.key, Version: max(e.version, common) + 1}, common)
+		}
+	}
+}
+
 // discards reports whether a cache takes nothing from another cluster. What this one lost
 // it takes from whoever has it.
 func (r *Replica) discards(cache string) bool {
@@ -202,8 +232,11 @@ func (r *Replica) known(sp *space, e *entry, theirs *Item, now int64) Item {
 		return e.item(sp.name, now, r.origin)
 	}
 	it := Item{Kind: ItemDelete, Cache: theirs.Cache, Key: theirs.Key}
+	if r.o.Rules.On(rules.MergeTombstones) {
+		it.Version = r.deletedUpTo(theirs.Cache, theirs.Key)
+	}
 	if sp != nil {
-		it.Version = sp.cleared
+		it.Version = max(it.Version, sp.cleared)
 	}
 	return it
 }
@@ -211,7 +244,8 @@ func (r *Replica) known(sp *space, e *entry, theirs *Item, now int64) Item {
 // reconcile decides between two versions of a key.
 func (r *Replica) reconcile(now Now, e *entry, ours, theirs *Item, common Version) {
 	var f MergeFunc
-	if r.o.Merge != nil && e != nil && ours.Version > common && (ours.Kind == ItemPut || theirs.Kind == ItemPut) {
+	changed := e != nil || r.deletedUpTo(ours.Cache, ours.Key) > common // not only by a clear
+	if r.o.Merge != nil && changed && ours.Version > common && (ours.Kind == ItemPut || theirs.Kind == ItemPut) {
 		f = r.o.Merge(theirs.Cache)
 	}
 	conflict := ours.Version > common && theirs.Version > common

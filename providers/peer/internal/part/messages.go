@@ -77,6 +77,7 @@ const (
 	ItemTouch           // moves the deadline of the record of the same version
 	ItemClear           // deletes everything of the cache up to its version
 	ItemNote            // changes nothing: Op was executed before, and wrote Version
+	ItemFilter          // remembers many deletions, up to its version, none by its key
 )
 
 // Cause is why an item was written.

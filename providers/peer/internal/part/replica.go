@@ -53,8 +53,8 @@ type Replica struct {
 // New returns a replica that holds nothing and belongs to no configuration.
 func New(o Options) *Replica {
 	o = o.withDefaults()
-	return &Replica{o: o, store: store{budget: o.Memory, origin: o.Origin, grave: o.Grave, tombstones: o.Tombstones,
-		bare: !o.Rules.On(rules.Versioned)}}
+	return &Replica{o: o, store: store{budget: o.Memory, origin: o.Origin, bare: !o.Rules.On(rules.Versioned),
+		graveyard: graveyard{grave: o.Grave, brief: o.Brief, tombstones: o.Tombstones}}}
 }
 
 // Options of a replica.
@@ -62,10 +62,14 @@ type Options struct {
 	Self      topology.ID
 	Partition int
 	Rules     rules.Set
-	// Grave is how long a deletion is remembered. Zero: 10 minutes.
+	// Grave is how long a deletion is remembered while somebody may bring the record
+	// back. Zero: 10 minutes.
 	Grave time.Duration
-	// Tombstones is how many deletions of a cache are remembered at most.
-	// Zero: 4096.
+	// Brief is how long it is while all members are there. A fork must not lie further
+	// back than that when it is noticed. Zero: 15 s.
+	Brief time.Duration
+	// Tombstones is how many deletions of a cache are remembered by their keys. More are
+	// coalesced. Zero: 4096.
 	Tombstones int
 	// Resend is after how much silence unacknowledged messages are sent again.
 	// Zero: 300 ms.
@@ -108,6 +112,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Grave == 0 {
 		o.Grave = 10 * time.Minute
+	}
+	if o.Brief == 0 {
+		o.Brief = 15 * time.Second
 	}
 	if o.Tombstones == 0 {
 		o.Tombstones = 4096

@@ -338,10 +338,10 @@ func (r *Replica) makeRoom(now Now, req *Request, e *entry, size int) bool {
 		return false
 	}
 	more := int64(size)
-	if e == nil {
-		more += int64(len(req.Key)) + entryCost
-	} else {
+	if e.live() {
 		more -= int64(e.size)
+	} else {
+		more += int64(len(req.Key)) + entryCost
 	}
 	for range 64 {
 		if r.o.Memory.fits(more) {

@@ -14,7 +14,7 @@ import (
 // that is made again has the same keys.
 type transfer struct {
 	id       uint64
-	clears   []Item // in the first chunk
+	clears   []Item // in the first chunk, and filters
 	entries  []source
 	base     int    // the first entry that is not acknowledged
 	next     int    // the entry that comes next
@@ -51,6 +51,11 @@ func (r *Replica) begin(now int64, tombstones bool) transfer {
 		}
 	}
 	slices.SortFunc(t.clears, func(a, b Item) int { return strings.Compare(a.Cache, b.Cache) })
+	if tombstones {
+		for _, f := range r.filters {
+			t.clears = append(t.clears, f.item())
+		}
+	}
 	slices.SortFunc(t.entries, func(a, b source) int {
 		return cmp.Or(strings.Compare(a.cache, b.cache), strings.Compare(a.entry.key, b.entry.key))
 	})

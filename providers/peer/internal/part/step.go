@@ -51,6 +51,9 @@ const (
 // Tick does what time demands. It is called about every 50 ms.
 func (r *Replica) Tick(now Now, fx *Effects) {
 	r.noticePause(now.Mono)
+	if r.restless(now) {
+		r.restlessAt = now.Mono
+	}
 	r.tidy(now.Mono, maxForgotten)
 	if r.give != nil {
 		r.offer(now, fx)
@@ -79,6 +82,7 @@ func (r *Replica) noticePause(now int64) {
 	if !paused || !r.o.Rules.On(rules.NoticePause) {
 		return
 	}
+	r.restlessAt = now
 	if r.give != nil {
 		r.give.at = now
 	}
@@ -93,6 +97,12 @@ func (r *Replica) noticePause(now int64) {
 			}
 		}
 	}
+}
+
+// restless reports whether somebody may bring back a record that was deleted here: he is
+// absent, or does not answer and may be absent soon, or this side gives what it has to his.
+func (r *Replica) restless(now Now) bool {
+	return r.partial || r.held || r.frozen || !r.leased(now) || r.give != nil
 }
 
 // timeOut answers the requests whose time is over.

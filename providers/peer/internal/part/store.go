@@ -8,18 +8,14 @@ import (
 
 // A store is the contents of a replica.
 type store struct {
-	spaces     map[string]*space
-	list       []*space // the same, in the order in which they came
-	clock      Version  // the greatest version that was ever there
-	sum        uint64   // of the live entries, whatever their order
-	bytes      int64
-	budget     *Budget
-	origin     int64 // see Options.Origin
-	grave      time.Duration
-	tombstones int // how many a space may have
-	// keepGraves keeps tombstones whatever their number or age, while a snapshot
-	// may still bring the records that they deleted.
-	keepGraves bool
+	spaces map[string]*space
+	list   []*space // the same, in the order in which they came
+	clock  Version  // the greatest version that was ever there
+	sum    uint64   // of the live entries, whatever their order
+	bytes  int64    // of records
+	budget *Budget
+	origin int64 // see Options.Origin
+	graveyard
 	// bare deletes without tombstones and stores whatever comes, for tests.
 	bare bool
 }
@@ -36,12 +32,6 @@ type space struct {
 	graves  []grave     // in the order in which they may be forgotten
 	sample  *candidates // of the primary, if records may be evicted
 	index   *index      // of the primary, while the space is scanned
-}
-
-// A grave is a tombstone, unless the key was written since.
-type grave struct {
-	entry   *entry
-	version Version
 }
 
 func (s *store) space(cache string) *space {
@@ -70,7 +60,11 @@ func (s *store) lookup(cache, key string) (*space, *entry) {
 // the entry that was written, nil if nothing was, or if nothing is left of it, and what
 // the entry held before.
 func (s *store) apply(it *Item, now int64, force bool) (e *entry, old []byte) {
-	if it.Kind == ItemNote {
+	switch it.Kind {
+	case ItemNote:
+		return nil, nil
+	case ItemFilter:
+		s.learn(it, now)
 		return nil, nil
 	}
 	s.clock = max(s.clock, it.Version)
@@ -99,21 +93,21 @@ func (s *store) apply(it *Item, now int64, force bool) (e *entry, old []byte) {
 		}
 		return e, nil
 	}
-	if e == nil {
+	switch {
+	case e == nil:
 		e = &entry{key: it.Key, flags: dead | gone}
 		sp.entries[it.Key] = e
-		s.account(int64(len(it.Key)) + entryCost)
-	}
-	if e.live() {
+	case e.live():
 		old = e.record()
-		s.sum -= sp.digest(e)
-		s.account(-int64(e.size))
-		sp.live--
+		s.dim(sp, e)
+	default:
+		s.accountGraves(-e.cost())
 	}
 	e.version, e.used = it.Version, uint32(now/int64(time.Second))
 	e.flags &^= dead | lapsed | gone | touched
 	if it.Kind == ItemDelete {
 		s.bury(sp, e, it.Cause, now)
+		s.shed(sp, now)
 		return e, old
 	}
 	e.setRecord(it.Record)
@@ -122,41 +116,13 @@ func (s *store) apply(it *Item, now int64, force bool) (e *entry, old []byte) {
 	}
 	e.setDeadline(now, it.Left, it.TTL, it.Until, s.origin)
 	s.sum += sp.digest(e)
-	s.account(int64(e.size))
+	s.account(e.cost() + int64(e.size))
 	sp.live++
 	sp.schedule(e)
 	if sp.sample != nil {
 		sp.sample.add(e, sp.live)
 	}
 	return e, old
-}
-
-// bury makes an entry, which counts as nothing any more, a tombstone.
-func (s *store) bury(sp *space, e *entry, cause Cause, now int64) {
-	e.data, e.size, e.ttl, e.lag = nil, 0, 0, 0
-	e.flags = e.flags&^graced | dead
-	if cause == ByExpiry || cause == ByLack {
-		e.flags |= lapsed
-	}
-	e.deadline = deadline(now, s.grave)
-	if s.bare {
-		s.forget(sp, e)
-		return
-	}
-	if cause != ByLack || s.keepGraves {
-		sp.graves = append(sp.graves, grave{e, e.version})
-	}
-}
-
-// exhume forgets the tombstone of an eviction, which must not cost what the eviction
-// gained. It is needed only until every replica has dropped the record.
-func (s *store) exhume(it *Item) {
-	if it.Cause != ByLack || s.keepGraves {
-		return
-	}
-	if sp, e := s.lookup(it.Cache, it.Key); e != nil && e.is(dead) && e.version == it.Version && e.busy == 0 {
-		s.forget(sp, e)
-	}
 }
 
 // touch moves the deadline of the record that an item names.
@@ -197,63 +163,45 @@ func (s *store) clear(sp *space, upTo Version) {
 // remove drops an entry of any kind.
 func (s *store) remove(sp *space, e *entry) {
 	if e.live() {
-		s.sum -= sp.digest(e)
-		s.account(-int64(e.size))
-		sp.live--
+		s.dim(sp, e)
+		s.drop(sp, e)
+	} else {
+		s.forget(sp, e)
 	}
-	s.forget(sp, e)
 }
 
-// forget drops an entry that counts as nothing.
-func (s *store) forget(sp *space, e *entry) {
+// dim has a record count as nothing.
+func (s *store) dim(sp *space, e *entry) {
+	s.sum -= sp.digest(e)
+	s.account(-e.cost() - int64(e.size))
+	sp.live--
+}
+
+// drop takes an entry that counts as nothing out of its space.
+func (s *store) drop(sp *space, e *entry) {
 	delete(sp.entries, e.key)
-	s.account(-int64(len(e.key)) - entryCost)
 	e.data, e.size = nil, 0
 	e.flags = e.flags&^queued | dead | gone
 }
 
-// tidy forgets tombstones whose time has passed, and the oldest ones if there are too
-// many, at most limit of a cache.
-func (s *store) tidy(now int64, limit int) {
-	if s.keepGraves {
-		return
-	}
-	for _, sp := range s.list {
-		n := 0
-		for ; n < min(limit, len(sp.graves)); n++ {
-			g := sp.graves[n]
-			if g.entry.version != g.version || !g.entry.is(dead) || g.entry.is(gone) {
-				continue // it was written since
-			}
-			if g.entry.deadline > now && len(sp.graves)-n <= s.tombstones || g.entry.busy > 0 {
-				break
-			}
-			s.forget(sp, g.entry)
-		}
-		clear(sp.graves[:n])
-		if sp.graves = sp.graves[n:]; len(sp.graves) == 0 {
-			sp.graves = nil
-		}
-	}
-}
-
-// account counts memory.
+// account counts the memory of records.
 func (s *store) account(bytes int64) {
 	s.bytes += bytes
 	if s.budget != nil {
-		s.budget.used.Add(bytes)
+		s.budget.records.Add(bytes)
 	}
 }
 
 // reset drops everything.
 func (s *store) reset() {
 	s.account(-s.bytes)
+	s.accountGraves(-s.graveBytes)
 	for _, sp := range s.list {
 		for _, e := range sp.entries {
 			e.flags |= dead | gone
 		}
 	}
-	s.spaces, s.list, s.clock, s.sum = nil, nil, 0, 0
+	s.spaces, s.list, s.clock, s.sum, s.filters = nil, nil, 0, 0, nil
 }
 
 // digest is what an entry adds to the sum.

@@ -72,6 +72,7 @@ func newMember(w *world, h *host) *member {
 		m.parts = append(m.parts, part.New(part.Options{
 			Self: m.id, Partition: i, Rules: w.rules, Leased: s.Split != view.All,
 			Memory: m.memory, Evicts: func(cache string) bool { return s.Evicts && cache == mainCache },
+			Tombstones: s.Tombstones, Brief: 3 * silence, // the clocks differ by less than forks allow for
 			Merge: mergeOf, Processors: processor,
 			Sync: s.Sync, Copies: s.Copies, MinCopies: s.MinCopies,
 			Origin: day.Add(h.skew - time.Duration(m.clock)).UnixMicro(),

@@ -23,6 +23,8 @@ type Scenario struct {
 	// records may be dropped for lack of it, so that histories are not linearizable.
 	Memory int64
 	Evicts bool
+	// Tombstones is how many deletions of a cache are remembered by their keys. Zero: all.
+	Tombstones int
 	// Sets and Scans: there are contributors, and a scanner.
 	Sets, Scans bool
 	// Founders: every host begins a cluster of its own.

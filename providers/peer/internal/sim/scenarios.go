@@ -13,6 +13,7 @@ var Scenarios = []Scenario{
 	with(sized("hand-off 3", 3, Crash, Restart), func(s *Scenario) { s.Noise, s.Eager = true, true }),
 	with(sized("split 2", 2, Cut), splits),
 	with(sized("split 4", 4, Cut, CutOneWay, Crash), splits),
+	with(sized("forgetful 3", 3, Cut, CutOneWay, Crash), splits, func(s *Scenario) { s.Tombstones = 1 }),
 	with(sized("one way 3", 3, CutOneWay, CutPair, Pause), splits, sets),
 	with(sized("bridge 3", 3, Bridge), splits),
 	with(sized("majority 3", 3, Cut, CutOneWay, CutPair), consistent),

@@ -226,7 +226,7 @@ func (m *Machine) tryComplete(now int64, fx *Effects) {
 	c := cl.best.Clone()
 	c.Lineage = m.Draw()
 	c.Ancestors = slices.Insert(c.Ancestors, 0, topology.Fork{
-		Lineage: cl.best.Lineage, Stamp: cl.best.Stamp, Clock: m.Clock(time.Duration(silent) + maxSkew), Shared: m.free(cl.best)})
+		Lineage: cl.best.Lineage, Stamp: cl.best.Stamp, Clock: m.Clock(time.Duration(silent) + MaxSkew), Shared: m.free(cl.best)})
 	c.Ancestors = c.Ancestors[:min(len(c.Ancestors), topology.MaxAncestors)]
 	c.Stamp = topology.Stamp{Term: cl.term, Version: 1}
 	c.Merging = 0
@@ -237,6 +237,6 @@ func (m *Machine) tryComplete(now int64, fx *Effects) {
 	m.publish(now, cl.best, c, fx)
 }
 
-// maxSkew is by how much clocks may disagree without a fork's time being later than a
+// MaxSkew is by how much clocks may disagree without a fork's time being later than a
 // write that only one side has.
-const maxSkew = 10 * time.Second
+const MaxSkew = 10 * time.Second
