@@ -164,24 +164,59 @@ func TestBrief(t *testing.T) {
 	}
 }
 
-func TestLedgerInSplit(t *testing.T) {
+func TestLedgerInFork(t *testing.T) {
 	const key = "k"
-	write := at(1, 2, call{kind: put, key: key, value: "a"}, true, "")
-	stale := at(3, 4, call{kind: get, key: key}, false, "")
-	missed := at(5, 6, call{kind: remove, key: key}, false, "")
-	read := at(9, 10, call{kind: get, key: key}, true, "a")
+	write := func(from int, value string) record {
+		return at(from, from+1, call{kind: put, key: key, value: value}, true, "")
+	}
+	read := func(value string) record {
+		return at(90, 91, call{kind: get, key: key}, value != "", value)
+	}
+	remove := func(from int, found bool) record {
+		return at(from, from+1, call{kind: remove, key: key}, found, "")
+	}
+	create := func(from int, value string, created bool) record {
+		return at(from, from+1, call{kind: create, key: key, value: value}, created, "")
+	}
+	for _, c := range []struct {
+		name         string
+		before, fork []record
+		broken       string
+	}{
+		{"what was there", []record{write(1, "a")}, []record{write(3, "b"), read("a")}, ""},
+		{"what was written since", []record{write(1, "a")}, []record{write(3, "b"), write(5, "c"), read("b")}, ""},
+		{"what was over before", []record{write(1, "a"), write(3, "b")}, []record{write(5, "c"), read("a")}, "write is lost"},
+		{"absent though it was there", []record{write(1, "a")}, []record{write(3, "b"), read("")}, "write is lost"},
+		{"absent, created on the other side", nil, []record{create(3, "a", true), read("")}, ""},
+		{"created though it was there", []record{write(1, "a")}, []record{create(3, "b", true)}, "write is lost"},
+		{"created once more on the other side", []record{}, []record{create(3, "b", true), create(5, "c", true), read("c")}, ""},
+		{"not created, though it never was there", []record{}, []record{create(3, "b", false)}, "nobody wrote"},
+		{"a delete that does not find what was there", []record{write(1, "a")}, []record{remove(3, false)}, "write is lost"},
+		{"a delete of what the other side has", nil, []record{write(1, "a"), remove(3, false), read("a")}, ""},
+		{"deleted before", []record{write(1, "a"), remove(3, true)}, []record{read("a")}, "delete is undone"},
+	} {
+		l := newLedger([]string{key})
+		for _, r := range c.before {
+			if broken := l.note(r, false); broken != "" {
+				t.Errorf("%s: before: %s", c.name, broken)
+			}
+		}
+		l.fork()
+		broken := ""
+		for _, r := range c.fork {
+			broken += l.note(r, true)
+		}
+		if c.broken == "" && broken != "" || !strings.Contains(broken, c.broken) {
+			t.Errorf("%s: %q", c.name, broken)
+		}
+	}
 
+	// After the fork all that was acknowledged counts, wherever.
 	l := newLedger([]string{key})
-	l.note(write, true)
-	if broken := l.note(stale, true); broken != "" {
-		t.Errorf("a read on the other side: %s", broken)
-	}
-	l.note(missed, true)
-	if broken := l.settle(read); broken != "" {
-		t.Errorf("written on one side, not found on the other: %s", broken)
-	}
-	l.note(missed, true)
-	if broken := l.settle(read); !strings.Contains(broken, "did not find") {
-		t.Errorf("written before the split, not found in it, and there after it: %q", broken)
+	l.fork()
+	l.note(write(1, "a"), true)
+	l.note(remove(3, false), true)
+	if broken := l.settle(read("a")); !strings.Contains(broken, "did not find") {
+		t.Errorf("deleted on the side that did not know it, and there after it: %q", broken)
 	}
 }

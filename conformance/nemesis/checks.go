@@ -43,9 +43,36 @@ func (r *runner) settled(n counts) (broken []string) {
 	return broken
 }
 
+// tally checks the counters. What a fork may lose of them must have been counted by the
+// servers.
+func (r *runner) tally(counted bool) {
+	for _, n := range r.counters {
+		places := r.fleet.up()
+		c := call{kind: get, key: n.key}
+		a := r.fleet.do(places[rand.IntN(len(places))], c, callDeadline+lateness)
+		if a.outcome != done {
+			r.broken("a counter cannot be read though the servers are ready: %v", record{0, c, a})
+			continue
+		}
+		lost, broken := n.settle(record{0, c, a})
+		if r.round.lost += lost; broken != "" {
+			r.broken("%s", broken)
+		}
+	}
+	if _, ours := r.cluster.(grid); ours && r.round.lost > 0 && !counted {
+		r.broken("%d increments were lost in a merge, but no server counts a conflict", r.round.lost)
+	}
+}
+
 // explain checks the histories.
 func (r *runner) explain(histories []*history) {
 	for _, h := range histories {
+		if broken := h.judgeFork(&r.round.fork); broken != "" {
+			r.broken("%s", broken)
+		}
+		if _, forked := r.round.fork.began(); forked {
+			h.calls = h.beforeFork(&r.round.fork)
+		}
 		switch explained, decided := h.check(); {
 		case !decided:
 			r.round.undecided++

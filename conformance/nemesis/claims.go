@@ -37,7 +37,7 @@ func tryRolling(ctx context.Context, r *runner, s sizes) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	load := startLoad(r.fleet, r.ledger, 1, r.seed, false, r.broken)
+	load := r.startLoad(1, r.seed)
 	for i := range r.cluster.size() {
 		if err := r.restart(ctx, i); err != nil {
 			return nil, err
@@ -95,7 +95,10 @@ func tryCreations(_ context.Context, r *runner, s sizes) ([]finding, error) {
 // load goes on until some seconds after it is awake.
 func tryPause(ctx context.Context, r *runner, s sizes) ([]finding, error) {
 	_, strict := r.cluster.(grid)
-	load := startLoad(r.fleet, r.ledger, 1, r.seed, !strict, r.broken)
+	if !strict {
+		r.fork(nil)
+	}
+	load := r.startLoad(1, r.seed)
 	if err := r.cluster.pause(1); err != nil {
 		return nil, err
 	}

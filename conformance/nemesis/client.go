@@ -22,11 +22,12 @@ type call struct {
 type kind uint8
 
 const (
-	get     kind = iota
-	put          // whatever was there
-	remove       // reports whether there was an entry
-	replace      // if the value is old
-	create       // if there is no entry
+	get       kind = iota
+	put            // whatever was there
+	remove         // reports whether there was an entry
+	replace        // if the value is old
+	create         // if there is no entry
+	increment      // the number that is there
 )
 
 // An answer is what came of a call.
@@ -72,6 +73,8 @@ func send(ctx context.Context, client *http.Client, url string, c call) (o outco
 		method, path, body = http.MethodPost, "/cas/", c.old+"\n"+c.value
 	case create:
 		method, path = http.MethodPost, "/new/"
+	case increment:
+		method, path = http.MethodPost, "/add/"
 	}
 	url += path + c.key
 	if c.life != 0 {

@@ -12,7 +12,7 @@ import (
 // A fault is something bad that is done to a cluster that is ready, and healed.
 type fault struct {
 	name    string
-	split   bool // both sides may go on
+	one     bool // it is one member that is hurt
 	network bool // the servers need addresses of their own
 	// missing says why it cannot be done, or nothing.
 	missing func(r *runner) string
@@ -33,10 +33,17 @@ var faults = []fault{
 	{name: "storm", missing: needsGrid, strike: strikeStorm},
 	{name: "skew", missing: needsGridOfTwo, strike: strikeSkew},
 	{name: "full", missing: needsBound, strike: strikeFull},
-	{name: "slow", network: true, missing: needsNetwork, strike: strikeSlow},
-	{name: "cut", split: true, network: true, missing: needsNetwork, strike: strikeCut},
-	{name: "bridge", split: true, network: true, missing: needsNetwork, strike: strikeBridge},
-	{name: "oneway", split: true, network: true, missing: needsNetwork, strike: strikeOneWay},
+	{name: "slow", one: true, network: true, missing: needsNetwork, strike: strikeSlow},
+	{name: "cut", one: true, network: true, missing: needsNetwork, strike: strikeCut},
+	{name: "blip", one: true, network: true, missing: needsNetwork, strike: strikeBlip},
+	{name: "blips", one: true, network: true, missing: needsNetwork, strike: strikeBlips},
+	{name: "flap", one: true, network: true, missing: needsNetwork, strike: strikeFlap},
+	{name: "loss20", one: true, network: true, missing: needsNetwork, strike: lose(0.2)},
+	{name: "loss30", one: true, network: true, missing: needsNetwork, strike: lose(0.3)},
+	{name: "delay", one: true, network: true, missing: needsNetwork, strike: strikeDelay},
+	{name: "double", one: true, network: true, missing: needsNetwork, strike: strikeDouble},
+	{name: "bridge", network: true, missing: needsNetwork, strike: strikeBridge},
+	{name: "oneway", network: true, missing: needsNetwork, strike: strikeOneWay},
 }
 
 func faultNames() (names []string) {

@@ -55,12 +55,12 @@ const maxServers = 9
 
 // newFleet prepares places for servers, of which none is started. Without a network they
 // are on loopback.
-func newFleet(config, dir string, replicas int, w *lan.LAN) (*fleet, error) {
+func newFleet(p plan, dir string, w *lan.LAN) (*fleet, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{program: program, config: config, dir: dir, network: w, client: newHTTPClient(), began: time.Now()}
+	f := &fleet{program: program, config: p.file, dir: dir, network: w, client: newHTTPClient(), began: time.Now()}
 	base, err := freePorts(2 * maxServers)
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func newFleet(config, dir string, replicas int, w *lan.LAN) (*fleet, error) {
 			join = append(join, addr)
 		}
 	}
-	f.env = append(f.env, fmt.Sprintf("NEMESIS_REPLICAS=%d", replicas), "NEMESIS_JOIN="+strings.Join(join, ","))
+	f.env = append(f.env, fmt.Sprintf("NEMESIS_REPLICAS=%d", p.replicas), "NEMESIS_ON_SPLIT="+p.onSplit, "NEMESIS_JOIN="+strings.Join(join, ","))
 	return f, nil
 }
 
@@ -221,6 +221,13 @@ func (f *fleet) close() {
 	f.client.CloseIdleConnections()
 	if f.network != nil {
 		f.network.Close()
+	}
+}
+
+// dump lets all servers print what they are doing, and end.
+func (f *fleet) dump() {
+	for _, i := range f.running() {
+		f.down(i, true).dump()
 	}
 }
 

@@ -25,6 +25,7 @@ const maxBody = 1 << 20
 //	DELETE /k/{key}     200, or 404 if there was none
 //	POST   /cas/{key}   the body is the old value, a line break and the new one; 200 or 409
 //	POST   /new/{key}   the body becomes the value if there is none; 200 or 409
+//	POST   /add/{key}   adds one to a number; 200 and what it is now
 //	GET    /all         200 and all entries, one line each: key, tab, value
 //	GET    /size        200 and the number of entries
 //	POST   /local       the body is keys, one a line; 200 and those that this process serves
@@ -85,6 +86,10 @@ func newHandler(cache *jcache.Cache[string, string], watch *clock) http.Handler 
 	route("POST /new/{key}", http.StatusConflict, func(ctx context.Context, key, body string) (string, bool, error) {
 		stored, err := cache.PutIfAbsent(ctx, key, body)
 		return "", stored, err
+	})
+	route("POST /add/{key}", 0, func(ctx context.Context, key, _ string) (string, bool, error) {
+		n, err := add.Invoke(ctx, cache, key, 1)
+		return n, true, err
 	})
 	route("GET /all", 0, func(ctx context.Context, _, _ string) (string, bool, error) {
 		var lines bytes.Buffer

@@ -28,7 +28,7 @@ type record struct {
 }
 
 func (r record) String() string {
-	what := [...]string{get: "get", put: "put ", remove: "delete", replace: "replace ", create: "create "}[r.kind] + r.call.value
+	what := [...]string{get: "get", put: "put ", remove: "delete", replace: "replace ", create: "create ", increment: "add one"}[r.kind] + r.call.value
 	if r.kind == replace {
 		what = "replace " + r.old + " by " + r.call.value
 	}
@@ -39,7 +39,7 @@ func (r record) String() string {
 	switch {
 	case r.outcome != done:
 		result = [...]string{nothing: "nothing done", unknown: "unknown", wrong: "wrong answer"}[r.outcome]
-	case r.kind == get && r.yes:
+	case (r.kind == get || r.kind == increment) && r.yes:
 		result = r.answer.value
 	case r.kind == get:
 		result = "absent"

@@ -19,11 +19,11 @@ type ledger struct {
 
 // An account is what is known of one key. The empty value is absence.
 type account struct {
-	certain string  // what the last acknowledged write left, or what was found since
-	open    []doubt // what may come instead of it
-	deleted bool    // the last acknowledged write was a delete
-	found   bool    // which found an entry
-	fresh   bool    // certain was written since the last time that everything was settled
+	certain string   // what the last acknowledged write left, or what was found since
+	open    []doubt  // what may come instead of it
+	deleted bool     // the last acknowledged write was a delete
+	found   bool     // which found an entry
+	since   []string // what it was, or may have been, since the last fork began
 	last    []record
 }
 
@@ -52,10 +52,19 @@ func newLedger(keys []string) *ledger {
 // keptRecords is how many calls an account remembers.
 const keptRecords = 12
 
+// fork says that both sides of a cut may go on from now on, each with what there is.
+func (l *ledger) fork() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.entries {
+		a.since = []string{a.certain}
+	}
+}
+
 // note enters a call by the key's owner, and returns what is wrong with its answer. In a
-// split both sides may serve: a read may be old, and a delete that finds nothing says only
-// that this side has not seen what was written on the other one since.
-func (l *ledger) note(r record, split bool) (broken string) {
+// fork a side may not have seen what was written on the other one since it began; but
+// nobody sees what was older then.
+func (l *ledger) note(r record, forked bool) (broken string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.entries[r.key]
@@ -64,21 +73,33 @@ func (l *ledger) note(r record, split bool) (broken string) {
 		a.last = slices.Delete(a.last, 0, 1)
 	}
 	switch {
+	case r.outcome == nothing:
 	case r.kind == get:
-		if r.outcome == done && !split {
-			return a.see(r.key, r.answer.value)
+		switch {
+		case r.outcome != done:
+		case !forked:
+			broken = a.see(r.key, r.answer.value)
+		case !a.may(func(value string) bool { return value == r.answer.value }):
+			broken = a.complain(r.key, r.answer.value)
 		}
-	case r.outcome == done && r.kind == remove && !r.yes && split && a.fresh:
-		a.open = append(a.open, doubt{until: r.ended})
 	case r.outcome == done:
-		if r.kind == remove && !split {
-			broken = a.judgeRemoval(r.key, r.yes)
+		if r.kind == remove || r.kind == create {
+			broken = a.judge(r, forked)
 		}
-		a.certain, a.deleted, a.found, a.fresh = r.call.value, r.kind == remove, r.yes, true
-	case r.outcome == unknown || r.outcome == wrong:
+		if r.kind == create && !r.yes {
+			return broken
+		}
+		a.certain, a.deleted, a.found = r.call.value, r.kind == remove, r.yes
+		a.since = append(a.since, a.certain)
+	default:
 		a.open = append(a.open, doubt{r.call.value, r.ended + afterlife})
 	}
 	return broken
+}
+
+// may reports whether what is asked for is so of a value that a side of the fork may have.
+func (a *account) may(be func(value string) bool) bool {
+	return slices.ContainsFunc(a.since, be) || slices.ContainsFunc(a.open, func(d doubt) bool { return be(d.value) })
 }
 
 // settle enters what a key has when no call is under way any more, and returns what is
@@ -88,7 +109,7 @@ func (l *ledger) settle(r record) (broken string) {
 	defer l.mu.Unlock()
 	a := l.entries[r.key]
 	broken = a.see(r.key, r.answer.value)
-	a.fresh = false
+	a.since = nil
 	a.open = slices.DeleteFunc(a.open, func(d doubt) bool { return d.until < r.began })
 	return broken
 }
@@ -116,15 +137,19 @@ func (a *account) see(key, found string) (broken string) {
 	return broken
 }
 
-// judgeRemoval says what is wrong with a delete that found an entry, or none.
-func (a *account) judgeRemoval(key string, found bool) string {
-	if found == (a.certain != "") || slices.ContainsFunc(a.open, func(d doubt) bool { return found == (d.value != "") }) {
+// judge says what is wrong with a delete or a creation that found an entry, or none.
+func (a *account) judge(r record, forked bool) string {
+	found := r.yes == (r.kind == remove)
+	agrees := func(value string) bool { return found == (value != "") }
+	switch {
+	case agrees(a.certain), slices.ContainsFunc(a.open, func(d doubt) bool { return agrees(d.value) }):
 		return ""
+	case forked && a.may(agrees):
+		return ""
+	case found:
+		return a.complain(r.key, "there for a change")
 	}
-	if found {
-		return a.complain(key, "there for a delete")
-	}
-	return a.complain(key, "")
+	return a.complain(r.key, "")
 }
 
 // complain says what is wrong with what was found.

@@ -12,13 +12,13 @@ import (
 
 // A load is what the clients do while one fault comes and is healed.
 type load struct {
-	f      *fleet
-	ledger *ledger
-	broken func(format string, args ...any)
-	// split says that both sides of a cut may serve: reads may be old, and histories
-	// need not be linearizable.
-	split     bool
+	f         *fleet
+	ledger    *ledger
+	counters  []*counter
+	fork      *fork
+	broken    func(format string, args ...any)
 	histories []*history
+	others    bool // whoever is hurt is not called
 
 	stopping atomic.Bool
 	work     sync.WaitGroup
@@ -39,16 +39,16 @@ const (
 	ledgerClients   = 4
 	registersEach   = 6
 	// pace is the longest pause of a client between two calls.
-	pace = 15 * time.Millisecond
+	pace = 20 * time.Millisecond
 )
 
 // startLoad lets the clients begin. Their choices follow from seed.
-func startLoad(f *fleet, l *ledger, number int, seed uint64, split bool, broken func(string, ...any)) *load {
-	ld := &load{f: f, ledger: l, broken: broken, split: split}
+func (r *runner) startLoad(number int, seed uint64) *load {
+	ld := &load{f: r.fleet, ledger: r.ledger, counters: r.counters, fork: &r.round.fork, others: r.round.others, broken: r.broken}
 	for i := range registersEach {
 		ld.histories = append(ld.histories, &history{key: fmt.Sprintf("register-%d-%d", number, i)})
 	}
-	for client := range registerClients + ledgerClients + 1 {
+	for client := range registerClients + ledgerClients + counterClients + 1 {
 		rng := rand.New(rand.NewPCG(seed, uint64(client)))
 		var next func()
 		switch at := client - registerClients; {
@@ -56,6 +56,8 @@ func startLoad(f *fleet, l *ledger, number int, seed uint64, split bool, broken 
 			next = ld.registerClient(client, rng)
 		case at < ledgerClients:
 			next = ld.ledgerClient(client, at, rng)
+		case at < ledgerClients+counterClients:
+			next = ld.counterClient(client, rng)
 		default:
 			next = ld.briefClient(client, number, rng)
 		}
@@ -132,13 +134,15 @@ func (ld *load) ledgerClient(client, at int, rng *rand.Rand) (next func()) {
 		switch n := rng.IntN(100); {
 		case n < 40:
 			c.kind = get
-		case n < 80:
+		case n < 65:
 			c.kind, c.value = put, newValue()
+		case n < 85:
+			c.kind, c.value = create, newValue()
 		default:
 			c.kind = remove
 		}
 		r := record{client, c, ld.do(rng, c)}
-		if broken := ld.ledger.note(r, ld.split); broken != "" {
+		if broken := ld.ledger.note(r, ld.fork.meets(r.answer)); broken != "" {
 			ld.broken("%s", broken)
 		}
 	}
@@ -146,7 +150,7 @@ func (ld *load) ledgerClient(client, at int, rng *rand.Rand) (next func()) {
 
 // do makes a call at some server, and counts it.
 func (ld *load) do(rng *rand.Rand, c call) answer {
-	a := ld.f.do(ld.f.choose(rng), c, callDeadline+lateness)
+	a := ld.f.do(ld.f.choose(rng, ld.others), c, callDeadline+lateness)
 	ld.mu.Lock()
 	ld.counts.add(a)
 	ld.mu.Unlock()
@@ -172,10 +176,11 @@ func (n *counts) add(a answer) {
 	}
 }
 
-// choose picks a server that may be asked; now and then, one that runs though it is hurt.
-func (f *fleet) choose(rng *rand.Rand) int {
+// choose picks a server that may be asked; now and then, if not only others are called,
+// one that runs though it is hurt.
+func (f *fleet) choose(rng *rand.Rand, others bool) int {
 	places := f.up()
-	if rng.IntN(200) == 0 {
+	if rng.IntN(200) == 0 && !others {
 		places = f.running()
 	}
 	if len(places) == 0 {

@@ -37,7 +37,7 @@ func must(t *testing.T, err error) {
 
 // peerPlan is a run on a grid.
 func peerPlan(t *testing.T, servers, replicas int) plan {
-	return plan{file: "peer.yaml", servers: servers, replicas: replicas, kept: 400, seed: 1, out: logged{t}}
+	return plan{file: "peer.yaml", servers: servers, replicas: replicas, kept: 400, seed: 1, onSplit: "availability", callers: callMixed, out: logged{t}}
 }
 
 // open starts a run that ends with the test, which fails if there were violations.

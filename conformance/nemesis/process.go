@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/keepsake-cache/keepsake/internal/servers"
 )
@@ -52,6 +53,14 @@ func (p *process) terminate() error {
 
 func (p *process) pause() error  { return p.server.Pause() }
 func (p *process) resume() error { return p.server.Resume() }
+
+// dump asks the process to print what all its goroutines do, and waits until it has ended.
+func (p *process) dump() {
+	p.expected.Store(true)
+	if p.cmd.Process.Signal(syscall.SIGQUIT) == nil {
+		<-p.server.Exited()
+	}
+}
 
 // running reports whether it has not ended.
 func (p *process) running() bool {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/providers/peer"
 )
 
-// ready reports nil if every server that runs is ready and sees all the others.
+// ready reports nil if every server that runs is ready, and all are one cluster.
 func (f *fleet) ready(ctx context.Context) error {
 	running := f.running()
+	coordinators := 0
 	for _, i := range running {
 		switch s, err := f.status(ctx, i, ""); {
 		case err != nil:
@@ -17,10 +20,20 @@ func (f *fleet) ready(ctx context.Context) error {
 			return fmt.Errorf("server %d is not ready", i)
 		case s.Grid.Members != 0 && s.Grid.Members != len(running):
 			return fmt.Errorf("server %d sees %d members, not %d", i, s.Grid.Members, len(running))
+		case s.Grid.Merging || s.Grid.Held > 0:
+			return fmt.Errorf("server %d: merging %v, %d partitions held", i, s.Grid.Merging, s.Grid.Held)
+		case s.Grid.Coordinator && coordinators > 0:
+			return fmt.Errorf("server %d is another coordinator", i)
+		case s.Grid.Coordinator:
+			coordinators++
 		}
 	}
 	return nil
 }
+
+// healingTimeout bounds the time from the end of a fault until there is one cluster again,
+// whatever happened.
+const healingTimeout = 20 * time.Second
 
 // readyTimeout bounds the time until servers are ready after a fault.
 const readyTimeout = time.Minute
@@ -50,19 +63,44 @@ func (r *runner) awaitSteady(ctx context.Context, calm time.Duration) (after tim
 			return time.Since(start), err
 		}
 		after = time.Since(start)
-		before := r.fleet.rebirths(ctx)
-		if pauseFor(calm); r.fleet.ready(ctx) == nil && r.fleet.rebirths(ctx) == before {
+		r.round.fork.close(r.fleet.since())
+		before := rebirths(r.fleet.stats(ctx))
+		if pauseFor(calm); r.fleet.ready(ctx) == nil && rebirths(r.fleet.stats(ctx)) == before {
 			return after, nil
 		}
 	}
 }
 
-// rebirths counts how often servers that run had to come back empty.
-func (f *fleet) rebirths(ctx context.Context) (n int) {
+// stats returns what servers that run count.
+func (f *fleet) stats(ctx context.Context) map[int]peer.Stats {
+	all := make(map[int]peer.Stats)
 	for _, i := range f.running() {
 		if s, err := f.status(ctx, i, ""); err == nil {
-			n += s.Grid.Rebirths
+			all[i] = s.Grid
 		}
+	}
+	return all
+}
+
+// increase returns by how much a number has grown that each server counts from zero when it
+// becomes a member.
+func increase(before, after map[int]peer.Stats, number func(peer.Stats) uint64) (n uint64) {
+	for i, s := range after {
+		now, was := number(s), number(before[i])
+		if now < was || s.Rebirths != before[i].Rebirths {
+			was = 0
+		}
+		n += now - was
+	}
+	return n
+}
+
+func conflictsOf(s peer.Stats) uint64 { return s.Conflicts }
+
+// rebirths counts how often servers had to come back empty.
+func rebirths(all map[int]peer.Stats) (n int) {
+	for _, s := range all {
+		n += s.Rebirths
 	}
 	return n
 }

@@ -25,7 +25,10 @@ type round struct {
 	ready      time.Duration // from the end of the fault, for good
 	reborn     int           // processes that had to come back empty
 	counts     counts
-	undecided  int // histories
+	undecided  int  // histories
+	others     bool // whoever is hurt is not called
+	fork       fork
+	lost       int // increments that a fork may lose
 	violations int
 }
 

@@ -19,9 +19,12 @@ import (
 type plan struct {
 	file     string // the configuration
 	servers  int
-	replicas int // where servers form a grid
-	kept     int // entries of the ledger
-	duration time.Duration
+	replicas int           // where servers form a grid
+	kept     int           // entries of the ledger
+	duration time.Duration // how long faults are begun, if limit is zero
+	limit    int           // of rounds
+	onSplit  string        // of a grid: what its sides do
+	callers  string        // whom clients call while one member is hurt: everybody, others, or mixed
 	seed     uint64
 	faults   []fault
 	network  bool // the network may be cut, though no fault does
@@ -39,6 +42,7 @@ type runner struct {
 	failed    bool   // it could not be made
 	rng       *rand.Rand
 	ledger    *ledger
+	counters  []*counter
 	base      baseline
 	report    *report
 
@@ -94,7 +98,7 @@ func (p plan) open(ctx context.Context) (_ *runner, err error) {
 			r.noNetwork = missing.Error()
 		}
 	}
-	if r.fleet, err = newFleet(p.file, r.dir, p.replicas, w); err != nil {
+	if r.fleet, err = newFleet(p, r.dir, w); err != nil {
 		if w != nil {
 			w.Close()
 		}
@@ -107,7 +111,7 @@ func (p plan) open(ctx context.Context) (_ *runner, err error) {
 	} else {
 		r.cluster = grid{r.fleet, p.servers}
 	}
-	r.printf("provider %s, %d servers, seed %d, for %v", provider, p.servers, p.seed, p.duration)
+	r.printf("provider %s, %d servers, seed %d, onSplit %s", provider, p.servers, p.seed, p.onSplit)
 	return r, r.begin(ctx)
 }
 
@@ -154,7 +158,7 @@ func (r *runner) begin(ctx context.Context) error {
 	for i := range keys {
 		keys[i] = fmt.Sprintf("kept-%d", i)
 	}
-	r.ledger = newLedger(keys)
+	r.ledger, r.counters = newLedger(keys), newCounters()
 	return each(keys, registerClients, func(key string) error {
 		c := call{kind: put, key: key, value: newValue()}
 		a := r.fleet.do(r.fleet.up()[0], c, callDeadline+lateness)
@@ -177,7 +181,12 @@ func (r *runner) rounds(ctx context.Context) {
 		possible = append(possible, f)
 	}
 	var deck []fault // each fault comes as often as the others
-	for end := time.Now().Add(r.duration); time.Now().Before(end) && ctx.Err() == nil && len(possible) > 0; {
+	more := func() bool { return len(r.report.rounds) < r.limit }
+	if r.limit == 0 {
+		end := time.Now().Add(r.duration)
+		more = func() bool { return time.Now().Before(end) }
+	}
+	for more() && ctx.Err() == nil && len(possible) > 0 {
 		if len(deck) == 0 {
 			deck = slices.Clone(possible)
 			r.rng.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
@@ -197,24 +206,28 @@ func (r *runner) rounds(ctx context.Context) {
 // hurt makes one round: the fault comes, is healed, and everything is checked. It reports
 // whether there can be another one.
 func (r *runner) hurt(ctx context.Context, f fault) bool {
-	rd := &round{fault: f.name, number: len(r.report.rounds) + 1}
+	rd := &round{fault: f.name, number: len(r.report.rounds) + 1, others: f.one && r.onlyOthers()}
 	r.mu.Lock()
 	r.round, r.printed = rd, 0
 	r.report.rounds = append(r.report.rounds, rd)
 	r.mu.Unlock()
-	before := r.fleet.rebirths(ctx)
-	load := startLoad(r.fleet, r.ledger, rd.number, r.rng.Uint64(), f.split, r.broken)
+	before := r.fleet.stats(ctx)
+	load := r.startLoad(rd.number, r.rng.Uint64())
 	pauseFor(calm)
 	what, err := f.strike(ctx, r)
 	if err == nil {
 		steady := calm
-		if f.split {
+		if f.network {
 			steady = splitCalm
 		}
 		rd.ready, err = r.awaitSteady(ctx, steady)
 	}
+	if rd.others {
+		what += ", and nobody calls it"
+	}
 	rd.counts = load.stop()
-	rd.reborn = max(0, r.fleet.rebirths(ctx)-before)
+	after := r.fleet.stats(ctx)
+	rd.reborn = max(0, rebirths(after)-rebirths(before))
 	r.printf("%3d %s: %s; %v", rd.number, f.name, what, rd)
 	for _, crash := range r.fleet.crashes() {
 		r.broken("%s", crash)
@@ -222,15 +235,50 @@ func (r *runner) hurt(ctx context.Context, f fault) bool {
 	if err != nil {
 		if ctx.Err() == nil {
 			r.broken("not healed: %v", err)
+			r.fleet.dump()
 		}
 		return false
 	}
-	r.settle(rd.counts)
-	if !f.split {
-		r.explain(load.histories)
+	if rd.ready > healingTimeout {
+		r.broken("there was not one cluster again %v after the end of the fault, but after %v", healingTimeout, rd.ready)
 	}
+	r.settle(rd.counts)
+	r.explain(load.histories)
+	r.tally(increase(before, after, conflictsOf) > 0)
 	return true
 }
+
+// fork says that both sides of a cut may serve from now on, if they may and somebody calls
+// both: server belongs to one if side says so, to the other if not. Without side, they
+// change.
+func (r *runner) fork(side func(server int) bool) {
+	if r.round.others || !r.forks() {
+		return
+	}
+	r.round.fork.open(r.fleet.since(), side)
+	r.ledger.fork()
+	for _, n := range r.counters {
+		n.open()
+	}
+}
+
+// forks reports whether both sides of a cut may serve.
+func (r *runner) forks() bool {
+	_, ours := r.cluster.(grid)
+	return !ours || r.onSplit == "availability" || r.onSplit == "auto" && r.servers == 2
+}
+
+// onlyOthers decides whether clients call only the others of a member that is hurt.
+func (r *runner) onlyOthers() bool {
+	chance := r.rng.IntN(2) == 0
+	return r.callers == callOthers || r.callers == callMixed && chance
+}
+
+const (
+	callAll    = "all"
+	callOthers = "others"
+	callMixed  = "mixed"
+)
 
 // measure measures an outage that begins now, until wait.
 func (r *runner) measure() (wait func()) {
