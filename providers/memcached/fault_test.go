@@ -165,7 +165,13 @@ func TestNonsense(t *testing.T) {
 		{"SERVER_ERROR secret\r\n", driver.ErrIndeterminate},
 		{"CLIENT_ERROR secret\r\n", driver.ErrUnavailable},
 		{"ERROR\r\n", driver.ErrUnavailable},
+		{"ERROR Too many open connections\r\n", driver.ErrUnavailable},
 		{"SERVER_ERROR out of memory storing object\r\n", driver.ErrFull},
+		{"SERVER_ERROR Out of memory during read\r\n", driver.ErrFull},
+		{"SERVER_ERROR Out of memory allocating item\r\n", driver.ErrFull},
+		{"SERVER_ERROR object too large for cache\r\n", driver.ErrTooLarge},
+		{"SERVER_ERROR out of memory reading request\r\n", driver.ErrUnavailable},
+		{"SERVER_ERROR out of memory\r\n", driver.ErrIndeterminate},
 	} {
 		proxy.only("set ", test.answer)
 		if err := c.Put(t.Context(), "k", record("y"), time.Time{}); !errors.Is(err, test.want) || leaks(err) {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"strings"
 
 	"github.com/bradfitz/gomemcache/memcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -57,12 +55,12 @@ func (l *lane) exchange(ctx context.Context, writes bool, request func(*memcache
 		l.server.answered()
 		return err
 	}
-	if cause := noRoom(err); cause != nil {
+	if err = meaning(err); errors.Is(err, driver.ErrFull) || errors.Is(err, driver.ErrTooLarge) {
 		l.server.answered()
-		return fmt.Errorf("%w: memcached %s", cause, l.server.addr)
+		return fmt.Errorf("%w: memcached %s", err, l.server.addr)
 	}
 	l.broken = true
-	if err = withoutContents(err); errors.Is(err, errRefused) {
+	if errors.Is(err, errRefused) {
 		l.server.answered()
 	} else {
 		l.server.failed(ctx, err)
@@ -104,41 +102,4 @@ func (l *lane) get(ctx context.Context, keys ...string) (found items, err error)
 		err = nil
 	}
 	return found, err
-}
-
-func isAnswer(err error) bool {
-	return errors.Is(err, memcache.ErrCacheMiss) || errors.Is(err, memcache.ErrNotStored) || errors.Is(err, memcache.ErrCASConflict)
-}
-
-// noRoom returns what it means that the server had no room for an item; nil for any
-// other error. The connection is in order after it. gomemcache quotes the server's
-// line.
-func noRoom(err error) error {
-	_, line, storing := strings.Cut(err.Error(), "unexpected response line from ")
-	switch {
-	case storing && strings.Contains(line, "SERVER_ERROR out of memory storing object"):
-		return driver.ErrFull
-	case storing && strings.Contains(line, "SERVER_ERROR object too large for cache"):
-		return driver.ErrTooLarge
-	}
-	return nil
-}
-
-var (
-	// errRefused: the server did not carry a request out, and said so.
-	errRefused = errors.New("the server refuses the request")
-	errNoSense = errors.New("the server's answer makes no sense")
-)
-
-// withoutContents passes on errors of the network. gomemcache's own quote the
-// server's answer, which may hold a key or a value.
-func withoutContents(err error) error {
-	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	if text := err.Error(); strings.Contains(text, `"CLIENT_ERROR`) || strings.Contains(text, `"ERROR`) {
-		return errRefused
-	}
-	return errNoSense
 }
