@@ -60,8 +60,8 @@ func (p place) kept() string {
 
 // item builds what is to be stored. Too large an item is never sent: memcached
 // answers a set of one by removing what was there.
-func (p place) item(l *lane, generation uint64, record []byte, deadline time.Time) (*memcache.Item, error) {
-	value := seal(generation, p.kept(), record)
+func (p place) item(l *lane, g generation, record []byte, deadline time.Time) (*memcache.Item, error) {
+	value := seal(g.stamp, p.kept(), record)
 	if size := itemOverhead + len(p.name) + len(value); size > l.conn.limit {
 		return nil, fmt.Errorf("%w: an item of %d bytes, memcached %s takes %d", driver.ErrTooLarge, size, l.server.addr, l.conn.limit)
 	}
@@ -72,36 +72,28 @@ func (p place) item(l *lane, generation uint64, record []byte, deadline time.Tim
 var errCollision = errors.New("another key is stored where this one belongs")
 
 // live opens an item that was read together with a generation, or under a lease of
-// it. Items of another generation are not there any more.
-func (c *cache) live(ctx context.Context, l *lane, p place, item *memcache.Item, generation uint64) (driver.Item, bool, error) {
+// it. What was cleared is not there any more.
+func (p place) live(l *lane, item *memcache.Item, g generation) (driver.Item, bool, error) {
 	if item == nil {
 		return driver.Item{}, false, nil
 	}
 	e, err := open(item.Value)
-	if err != nil {
+	if err != nil || e.stamp < g.floor {
 		return driver.Item{}, false, err
-	}
-	if e.number() > generation {
-		if generation, err = c.generation(ctx, l, e.number()); err != nil {
-			return driver.Item{}, false, err
-		}
-	}
-	if e.number() != generation {
-		return driver.Item{}, false, nil
 	}
 	if string(e.key) != p.kept() {
 		return driver.Item{}, false, errCollision
 	}
-	return driver.Item{Key: p.key, Record: e.record, Token: driver.Token{N: item.CasID, B: e.generation}}, true, nil
+	return driver.Item{Key: p.key, Record: e.record, Token: newToken(l, item, e)}, true, nil
 }
 
 // Get implements driver.Cache.
 func (c *cache) Get(ctx context.Context, key string) (item driver.Item, found bool, err error) {
 	p := c.place(key)
 	err = p.server.call(ctx, func(l *lane) error {
-		items, generation, err := c.read(ctx, l, p.name)
+		items, g, err := c.read(ctx, l, p.name)
 		if err == nil {
-			item, found, err = c.live(ctx, l, p, items.of(p.name), generation)
+			item, found, err = p.live(l, items.of(p.name), g)
 		}
 		return err
 	})
@@ -141,13 +133,13 @@ func (c *cache) readBatch(ctx context.Context, l *lane, batch []place) ([]driver
 	for i, p := range batch {
 		keys[i] = p.name
 	}
-	items, generation, err := c.read(ctx, l, keys...)
+	items, g, err := c.read(ctx, l, keys...)
 	if err != nil {
 		return nil, err
 	}
 	found := make([]driver.Item, 0, len(batch))
 	for _, p := range batch {
-		item, ok, err := c.live(ctx, l, p, items.of(p.name), generation)
+		item, ok, err := p.live(l, items.of(p.name), g)
 		if err != nil && !errors.Is(err, errCollision) {
 			return nil, err
 		}
@@ -162,11 +154,11 @@ func (c *cache) readBatch(ctx context.Context, l *lane, batch []place) ([]driver
 func (c *cache) Put(ctx context.Context, key string, record []byte, deadline time.Time) error {
 	p := c.place(key)
 	return p.server.call(ctx, func(l *lane) error {
-		generation, err := c.generation(ctx, l, 0)
+		g, err := c.generation(ctx, l)
 		if err != nil {
 			return err
 		}
-		item, err := p.item(l, generation, record, deadline)
+		item, err := p.item(l, g, record, deadline)
 		if err != nil {
 			return err
 		}

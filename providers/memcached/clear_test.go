@@ -187,29 +187,6 @@ func TestLeaseBeginsBeforeTheRequest(t *testing.T) {
 	want(t, a, "k", "new")
 }
 
-func TestLostGeneration(t *testing.T) {
-	server := servertest.Memcached(t)
-	a := openCache(t, connectTo(t, server), "lost")
-	put(t, a, "k", "old")
-	item, _ := get(t, a, "k")
-	if err := client(a).Delete("keepsake:lost@"); err != nil {
-		t.Fatal(err)
-	}
-	b := openCache(t, connectTo(t, server), "lost")
-	want(t, b, "k", "")
-	put(t, b, "k", "new")
-	want(t, a, "k", "new") // although its lease may be of the lost generation
-	if swapped, _, err := a.Swap(t.Context(), "k", item.Token, record("undead"), time.Time{}); swapped || err != nil {
-		t.Errorf("Swap with a token of the lost generation = %v, %v; want a conflict", swapped, err)
-	}
-	if err := client(a).Delete("keepsake:lost@"); err != nil {
-		t.Fatal(err)
-	}
-	clearCache(t, a) // has to create the generation
-	want(t, a, "k", "")
-	want(t, b, "k", "")
-}
-
 func TestForeignGeneration(t *testing.T) {
 	c := openCache(t, connectTo(t, servertest.Memcached(t)), "strange")
 	if err := client(c).Set(&memcache.Item{Key: "keepsake:strange@", Value: []byte("hello")}); err != nil {

@@ -16,15 +16,14 @@ type conn struct {
 	alive  syscall.RawConn  // of raw, for idle; nil if that cannot be done
 	look   func(fd uintptr) // what idle does, and
 	usable bool             // what it found
-	dialed time.Time        // a moment after the connection was made
-	limit  int              // the server's item_size_max
+	traits
 
 	until time.Time // when the call that uses the connection ends; zero: never
 	sent  bool      // something was written since the lane last cleared it
 }
 
 func newConn(raw net.Conn) *conn {
-	c := &conn{Conn: raw, raw: raw, dialed: time.Now()}
+	c := &conn{Conn: raw, raw: raw}
 	if sc, ok := raw.(syscall.Conn); ok {
 		c.alive, _ = sc.SyscallConn() // nil if that fails
 	}

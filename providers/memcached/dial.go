@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"strings"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -30,7 +29,7 @@ func dial(ctx context.Context, a address, o Options) (*conn, error) {
 		c.Conn, err = startTLS(ctx, raw, a, o.TLS)
 	}
 	if err == nil {
-		c.limit, err = greet(c.Conn, o)
+		c.traits, err = greet(c.Conn, o)
 		err = explain(err, o.TLS != nil)
 	}
 	if stop(); err == nil {
@@ -127,23 +126,23 @@ func misunderstood(ctx context.Context, a address, overTLS bool) error {
 	return nil
 }
 
-// greet authenticates, if the server demands it, and returns the size of the largest
-// item. A password is never sent to a server that did not ask: it would store it as an
-// ordinary item, for everybody to read.
-func greet(c io.ReadWriter, o Options) (limit int, err error) {
+// greet authenticates, if the server demands it, and asks what it is. A password is never
+// sent to a server that did not ask: it would store it as an ordinary item, for everybody to
+// read.
+func greet(c io.ReadWriter, o Options) (t traits, err error) {
 	r := bufio.NewReader(c)
-	limit, err = askLimit(c, r)
+	t, err = askTraits(c, r)
 	switch asked := errors.Is(err, errUnauthenticated); {
 	case asked && o.User != "":
 		if err := authenticate(c, r, o.User, o.Password); err != nil {
-			return 0, err
+			return traits{}, err
 		}
-		return askLimit(c, r)
+		return askTraits(c, r)
 	case err == nil && o.User != "":
-		return 0, fmt.Errorf("%w: it does not demand the password that is configured; "+
+		return traits{}, fmt.Errorf("%w: it does not demand the password that is configured; "+
 			"start it with -Y or remove user and password", errUnusable)
 	}
-	return limit, err
+	return t, err
 }
 
 // authenticate is memcached's ASCII authentication: a set of any key whose value is
@@ -161,56 +160,4 @@ func authenticate(w io.Writer, r *bufio.Reader, user, password string) error {
 		return fmt.Errorf("%w: it refuses the user or the password", errUnusable)
 	}
 	return nil
-}
-
-// defaultLimit is the item_size_max of a memcached that was not told otherwise.
-const defaultLimit = 1 << 20
-
-func askLimit(w io.Writer, r *bufio.Reader) (int, error) {
-	if _, err := io.WriteString(w, "stats settings\r\n"); err != nil {
-		return 0, err
-	}
-	return readLimit(r)
-}
-
-// readLimit reads the answer to stats settings. Servers and proxies that do not
-// know the question are taken to have the default.
-func readLimit(r *bufio.Reader) (limit int, err error) {
-	limit = defaultLimit
-	for {
-		line, err := readLine(r)
-		if err != nil {
-			return 0, err
-		}
-		f := strings.Fields(line)
-		switch {
-		case len(f) == 0:
-			return 0, fmt.Errorf("%w: it does not speak memcached's text protocol", errUnusable)
-		case line == "CLIENT_ERROR unauthenticated":
-			return 0, errUnauthenticated
-		case f[0] == "END" || f[0] == "ERROR" || f[0] == "CLIENT_ERROR" || f[0] == "SERVER_ERROR":
-			return limit, nil
-		case f[0] != "STAT":
-			return 0, fmt.Errorf("%w: it does not speak memcached's text protocol", errUnusable)
-		case len(f) == 3 && f[1] == "item_size_max":
-			if limit, err = strconv.Atoi(f[2]); err != nil || limit < minLimit {
-				return 0, fmt.Errorf("%w: it takes no items of %d bytes", errUnusable, minLimit)
-			}
-		}
-	}
-}
-
-// minLimit is the smallest item_size_max that memcached lets itself be started with.
-const minLimit = 1 << 10
-
-// readLine reads a line of at most the reader's buffer.
-func readLine(r *bufio.Reader) (string, error) {
-	line, err := r.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		return "", fmt.Errorf("%w: it does not speak memcached's text protocol", errUnusable)
-	}
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimRight(string(line), "\r\n"), nil
 }

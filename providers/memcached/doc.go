@@ -61,23 +61,24 @@
 //
 // # Clear
 //
-// A cache has a generation on each server, a number under prefix:cache@. Items
-// carry the generation they were written under, and those of another one are absent.
-// Clear raises the number on every server, which must all answer.
+// A cache has a generation on each server, a number under prefix:cache@. Items carry the
+// number of the generation they were written under. Clear raises it on every server, which
+// must all answer; items with a lower number are absent from then on.
 //
 // A generation, once fetched, is used for a lease of one second from before it was
 // asked for. Clear waits one lease before it returns. So whatever begins after Clear
 // returned uses the new generation, and only records that were written while it ran may
-// share the fate of those before it. A process that meets an item of a later generation
-// than its own asks at once. A lease holds on connections only that were made before
-// it, so that it never outlives the server's process; for the same reason the token of
-// a record is its cas number and its generation, since a server that restarts counts
-// its numbers from one again.
+// share the fate of those before it.
 //
-// A server that has lost a generation, by restart or eviction, gets a greater one: the
-// time of day in nanoseconds. Losing it makes records disappear, and so may anything
-// written during the lease that was running; what was cleared never comes back. The
-// clocks of the processes must be roughly right.
+// A server may lose a generation, by restart or eviction. A process that knows it puts it
+// back. One that does not makes another that clears nothing, whose number is the time of
+// day. So a loss may bring back what was cleared, and no record ever disappears by it, if
+// the clocks of the processes are roughly right: a process whose clock is behind by more
+// than the time since the last Clear, and which does not know that, writes records that others
+// take for cleared. A cache that is never cleared depends on no clock and on no such item.
+//
+// The token of a record is its cas number, its generation and the server's process, since a
+// server that restarts counts its numbers from one again.
 //
 // # The client
 //

@@ -10,36 +10,35 @@ import (
 // An envelope is what is stored under a key:
 //
 //	format      1 byte: envelopePlain or envelopeHashed
-//	generation  8 bytes
+//	stamp       8 bytes: that of the generation under which it was written
 //	key         only in envelopeHashed: its length as a uvarint, then the key
 //	record      the rest
 //
 // opened envelopes share the bytes they were opened from.
 type envelope struct {
-	generation []byte
-	key        []byte // nil in envelopePlain
-	record     []byte
+	stamp  uint64
+	key    []byte // nil in envelopePlain
+	record []byte
 }
 
 const (
 	envelopePlain  = 0x01
 	envelopeHashed = 0x02
 
-	generationBytes = 8
-	plainBytes      = 1 + generationBytes // an envelope without its key and record
+	plainBytes = 1 + 8 // an envelope without its key and record
 )
 
 var errEnvelope = fmt.Errorf("%w: the item on the server was not written by this provider, or is damaged", jcache.ErrUndecodable)
 
 // seal puts a record into an envelope. key is empty unless it has to be kept.
-func seal(generation uint64, key string, record []byte) []byte {
+func seal(stamp uint64, key string, record []byte) []byte {
 	b := make([]byte, 0, plainBytes+binary.MaxVarintLen32+len(key)+len(record))
 	if key == "" {
 		b = append(b, envelopePlain)
-		b = binary.BigEndian.AppendUint64(b, generation)
+		b = binary.BigEndian.AppendUint64(b, stamp)
 	} else {
 		b = append(b, envelopeHashed)
-		b = binary.BigEndian.AppendUint64(b, generation)
+		b = binary.BigEndian.AppendUint64(b, stamp)
 		b = binary.AppendUvarint(b, uint64(len(key)))
 		b = append(b, key...)
 	}
@@ -51,7 +50,7 @@ func open(b []byte) (envelope, error) {
 	if len(b) < plainBytes || b[0] != envelopePlain && b[0] != envelopeHashed {
 		return envelope{}, errEnvelope
 	}
-	e := envelope{generation: b[1:plainBytes:plainBytes], record: b[plainBytes:]}
+	e := envelope{stamp: binary.BigEndian.Uint64(b[1:plainBytes]), record: b[plainBytes:]}
 	if b[0] == envelopeHashed {
 		n, size := binary.Uvarint(e.record)
 		if size <= 0 || n == 0 || n > uint64(len(e.record)-size) {
@@ -62,5 +61,3 @@ func open(b []byte) (envelope, error) {
 	}
 	return e, nil
 }
-
-func (e envelope) number() uint64 { return binary.BigEndian.Uint64(e.generation) }

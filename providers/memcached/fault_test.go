@@ -146,7 +146,7 @@ func TestLostAcknowledgement(t *testing.T) {
 	if _, _, err := c.Get(t.Context(), "k"); !errors.Is(err, driver.ErrUnavailable) || errors.Is(err, driver.ErrIndeterminate) {
 		t.Errorf("Get: %v, want ErrUnavailable", err)
 	}
-	proxy.loseAnswer("incr ")
+	proxy.loseAnswer("cas ")
 	if err := c.(driver.Clearer).Clear(t.Context()); !errors.Is(err, driver.ErrIndeterminate) {
 		t.Errorf("Clear: %v, want ErrIndeterminate", err)
 	}

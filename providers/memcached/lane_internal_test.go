@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
 
@@ -34,7 +33,7 @@ func TestLaneKnowsWhatWasSent(t *testing.T) {
 			if !test.sent {
 				<-done
 			}
-			l := newLane(&server{addr: "cache:11211", picked: address("cache:11211")}, &conn{Conn: ours, raw: ours, dialed: time.Now(), limit: defaultLimit})
+			l := newLane(&server{addr: "cache:11211", picked: address("cache:11211")}, &conn{Conn: ours, raw: ours, traits: traits{limit: defaultLimit}})
 			// What an earlier request has sent does not count.
 			l.conn.sent = true
 			err := l.write(context.Background(), set)

@@ -10,10 +10,16 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
+// A token is the item's cas number, the stamp by which a Clear is noticed, and the process
+// that gave the number out: a server that was restarted counts from one again.
+const tokenBytes = 8 + 8
+
+func newToken(l *lane, item *memcache.Item, e envelope) driver.Token {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, tokenBytes), e.stamp)
+	return driver.Token{N: item.CasID, B: binary.BigEndian.AppendUint64(b, l.conn.process)}
+}
+
 // Swap implements driver.Cache.
-//
-// A token is the item's cas number and generation. The number alone would not do: a
-// server that was restarted gives the same numbers out again.
 func (c *cache) Swap(ctx context.Context, key string, old driver.Token, record []byte, deadline time.Time) (swapped bool, current *driver.Item, err error) {
 	p := c.place(key)
 	err = p.server.call(ctx, func(l *lane) (err error) {
@@ -33,24 +39,23 @@ func (c *cache) Swap(ctx context.Context, key string, old driver.Token, record [
 
 // replace stores or removes if the token is still the present one.
 func (c *cache) replace(ctx context.Context, l *lane, p place, old driver.Token, record []byte, deadline time.Time) (bool, error) {
-	if len(old.B) != generationBytes {
-		return false, nil // no token of this driver
+	if len(old.B) != tokenBytes || binary.BigEndian.Uint64(old.B[8:]) != l.conn.process {
+		return false, nil // no token of this driver, or of this process of the server
 	}
-	seen := binary.BigEndian.Uint64(old.B)
-	generation, err := c.generation(ctx, l, seen)
-	if err != nil || seen != generation {
+	g, err := c.generation(ctx, l)
+	if err != nil || binary.BigEndian.Uint64(old.B) < g.floor {
 		return false, err
 	}
-	return c.cas(ctx, l, p, generation, old.N, record, deadline)
+	return c.cas(ctx, l, p, g, old.N, record, deadline)
 }
 
 // add stores if there is nothing, or only an item that was cleared.
 func (c *cache) add(ctx context.Context, l *lane, p place, record []byte, deadline time.Time) (bool, *driver.Item, error) {
-	generation, err := c.generation(ctx, l, 0)
+	g, err := c.generation(ctx, l)
 	if err != nil {
 		return false, nil, err
 	}
-	item, err := p.item(l, generation, record, deadline)
+	item, err := p.item(l, g, record, deadline)
 	if err != nil {
 		return false, nil, err
 	}
@@ -62,20 +67,20 @@ func (c *cache) add(ctx context.Context, l *lane, p place, record []byte, deadli
 	if err != nil || current != nil || cleared == 0 {
 		return false, current, err
 	}
-	if generation, err = c.generation(ctx, l, 0); err != nil {
+	if g, err = c.generation(ctx, l); err != nil {
 		return false, nil, err
 	}
-	swapped, err := c.cas(ctx, l, p, generation, cleared, record, deadline)
+	swapped, err := c.cas(ctx, l, p, g, cleared, record, deadline)
 	return swapped, nil, err
 }
 
 // present returns the item of a key, or the cas number of one that was cleared.
 func (c *cache) present(ctx context.Context, l *lane, p place) (current *driver.Item, cleared uint64, err error) {
-	items, generation, err := c.read(ctx, l, p.name)
+	items, g, err := c.read(ctx, l, p.name)
 	if err != nil || items.of(p.name) == nil {
 		return nil, 0, err
 	}
-	item, ok, err := c.live(ctx, l, p, items.of(p.name), generation)
+	item, ok, err := p.live(l, items.of(p.name), g)
 	if err != nil || !ok {
 		return nil, items.of(p.name).CasID, err
 	}
@@ -84,11 +89,11 @@ func (c *cache) present(ctx context.Context, l *lane, p place) (current *driver.
 
 // cas stores or removes (a nil record) if the item still has the number. A cas with
 // a negative expiry stores an item that has expired already.
-func (c *cache) cas(ctx context.Context, l *lane, p place, generation, number uint64, record []byte, deadline time.Time) (bool, error) {
+func (c *cache) cas(ctx context.Context, l *lane, p place, g generation, number uint64, record []byte, deadline time.Time) (bool, error) {
 	item := &memcache.Item{Key: p.name, Expiration: -1}
 	if record != nil {
 		var err error
-		if item, err = p.item(l, generation, record, deadline); err != nil {
+		if item, err = p.item(l, g, record, deadline); err != nil {
 			return false, err
 		}
 	}

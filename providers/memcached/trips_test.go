@@ -28,6 +28,7 @@ func countTrips(t *testing.T) bool {
 	proxy := newProxy(t, server.Addr)
 	p := connect(t, memcached.Options{Servers: []string{proxy.addr}})
 	c := openCache(t, p, "trips")
+	put(t, c, "the first write", "makes the generation")
 	ctx := t.Context()
 	const n = 20
 	keys := make([]string, n)
@@ -132,7 +133,8 @@ func TestLeaseEnds(t *testing.T) {
 	} {
 		// What a cache that was just opened sends is what one sends whose lease ended.
 		c := openCache(t, p, name)
-		test.do(c) // creates the generation
+		put(t, c, "k", "x") // makes the generation
+		test.do(c)
 		sent := proxy.sent()
 		test.do(openCache(t, p, name))
 		if n := proxy.sent() - sent; n != test.most {
