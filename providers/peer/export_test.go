@@ -10,6 +10,9 @@ import (
 // Config returns the present configuration of the grid.
 func (p *Provider) Config() *topology.Config { return p.node.Config() }
 
+// ID returns what names the process as a member.
+func (p *Provider) ID() topology.ID { return p.node.ID() }
+
 // Alone returns a provider whose caches say that no other process reaches their records.
 func Alone(p *Provider) driver.Provider { return alone{p} }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -78,20 +79,40 @@ func poll(t testing.TB, what string, limit time.Duration, holds func() bool) {
 }
 
 // settled waits until all members know each other, have all copies, and every partition is
-// where it should be.
+// where it should be, so that no other configuration follows by itself.
 func settled(t testing.TB, members ...*peer.Provider) {
 	t.Helper()
-	var last *topology.Config
-	var since time.Time
 	poll(t, "the grid does not settle", 30*time.Second, func() bool {
 		for _, p := range members {
-			if p.Members() < len(members) || len(p.Health().Pending) > 0 {
+			if len(p.Health().Pending) > 0 || !inPlace(p.Config(), members) {
 				return false
 			}
 		}
-		if c := members[0].Config(); c != last {
-			last, since = c, time.Now()
-		}
-		return time.Since(since) > 500*time.Millisecond
+		return true
 	})
+}
+
+// inPlace reports whether these are members, and every partition is where the weights of all place it.
+func inPlace(c *topology.Config, members []*peer.Provider) bool {
+	if c == nil {
+		return false
+	}
+	for _, p := range members {
+		if !slices.ContainsFunc(c.Members, func(m topology.Member) bool { return m.ID == p.ID() }) {
+			return false
+		}
+	}
+	copies := len(c.Partitions[0].InSync)
+	for i, ids := range topology.Target(c.Members, len(c.Partitions), copies) {
+		p := &c.Partitions[i]
+		if len(ids) == 0 || p.Learner != 0 || p.Primary != ids[0] || len(p.InSync) != len(ids) {
+			return false
+		}
+		for _, id := range ids {
+			if !slices.Contains(p.InSync, id) {
+				return false
+			}
+		}
+	}
+	return !slices.ContainsFunc(c.Members, func(m topology.Member) bool { return m.Leaving })
 }
