@@ -95,23 +95,15 @@ func (m *CacheManager) describe() (lines, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[string]setting.Resolved)
-	var rest lines
-	if d.Resolve != nil {
-		all, err := d.Resolve(cfg)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range all {
-			if declared(d.Settings, r.Name) {
-				found[r.Name] = r
-			} else {
-				rest.add("# %s: %s # %s", r.Name, yamlText(setting.Setting{}, r.Value), r.From)
-			}
-		}
+	found, rest, err := resolved(d, cfg)
+	if err != nil {
+		return nil, err
 	}
 	block := describer{found}.settings(d.Settings, cfg.Values, "", "#")
-	l.element(propertiesName, []lines{append(block, rest...)})
+	for _, r := range rest {
+		block.add("# %s: %s # %s", r.Name, yamlText(setting.Setting{}, r.Value), r.From)
+	}
+	l.element(propertiesName, []lines{block})
 	var caches []lines
 	for _, c := range m.Config.Caches {
 		caches = append(caches, describeCache(c))
@@ -119,6 +111,30 @@ func (m *CacheManager) describe() (lines, error) {
 	l.element(cacheElement.name, caches)
 	return l, nil
 }
+
+// resolved returns what comes neither from the document nor from the defaults: values of settings,
+// by their path, and what there is no setting for.
+func resolved(d driver.Definition, cfg driver.Config) (found map[string]setting.Resolved, rest []setting.Resolved, err error) {
+	if d.Resolve == nil {
+		return nil, nil, nil
+	}
+	all, err := d.Resolve(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	found = make(map[string]setting.Resolved)
+	for _, r := range all {
+		if declared(d.Settings, r.Name) {
+			found[r.Name] = r
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	return found, rest, nil
+}
+
+// hidden stands for a secret.
+const hidden = "***"
 
 // A describer knows what comes neither from the document nor from the defaults.
 type describer struct{ found map[string]setting.Resolved }
@@ -137,7 +153,7 @@ func (d describer) settings(settings []driver.Setting, values driver.Values, abo
 				value, remark = r.Value, r.From
 			}
 			if s.Secret && (values.Given(s.Name) || remark != "") {
-				value = "***"
+				value = hidden
 			}
 			l.scalar(before, s, value, remark)
 			continue

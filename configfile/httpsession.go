@@ -17,7 +17,7 @@ var sessionElement = &element{
 	doc:  "HTTP sessions and their cookie.",
 	words: []word{
 		{Setting: driver.Setting{Name: "id", Doc: "Name for programs and for httpSessionCache; needed if there are several."}, valid: validID},
-		{Setting: driver.Setting{Name: "invalidationTimeout", Kind: driver.KindDuration, Default: "30m", Min: -int64(time.Second),
+		{Setting: driver.Setting{Name: idleWord, Kind: driver.KindDuration, Default: "30m", Min: -int64(time.Second),
 			Doc: "How long a session lives without being used; -1: for ever."}, valid: positiveOrMinusOne},
 		{Setting: driver.Setting{Name: "absoluteTimeout", Kind: driver.KindDuration, Default: "-1", Min: -int64(time.Second),
 			Doc: "How long a session lives however much it is used; -1: no limit."}, valid: positiveOrMinusOne},
@@ -95,7 +95,10 @@ const (
 	noSerialAccess   = "requests of a session do not wait for each other, their changes are merged; where that is not enough, programs use httpsession.Update"
 )
 
-const forever = -time.Second // as -1 is read
+const (
+	idleWord = "invalidationTimeout"
+	forever  = -time.Second // as -1 is read
+)
 
 // idleTime is an invalidationTimeout in the words of httpsession.
 func idleTime(d time.Duration) time.Duration {
@@ -112,7 +115,7 @@ func sessionOptions(v driver.Values) httpsession.Options {
 		"None": http.SameSiteNoneMode, "Disabled": http.SameSiteDefaultMode,
 	}
 	return httpsession.Options{
-		MaxInactive: idleTime(v.Duration("invalidationTimeout")),
+		MaxInactive: idleTime(v.Duration(idleWord)),
 		Lifetime:    max(0, v.Duration("absoluteTimeout")),
 		IDLength:    int(v.Int("idLength")),
 		Codec:       v.String("codec"),
@@ -144,20 +147,20 @@ func sessionValues(id string, o httpsession.Options) map[string]any {
 		return d
 	}
 	return map[string]any{
-		"id":                  id,
-		"invalidationTimeout": orForever(o.MaxInactive),
-		"absoluteTimeout":     orForever(o.Lifetime),
-		"idLength":            int64(o.IDLength),
-		"codec":               o.Codec,
-		"whenLost":            map[httpsession.WhenLost]string{httpsession.FailRequest: "fail", httpsession.NewSession: "newSession"}[o.WhenLost],
-		"cookieName":          o.Cookie.Name,
-		"cookieDomain":        o.Cookie.Domain,
-		"cookiePath":          o.Cookie.Path,
-		"cookieMaxAge":        orForever(o.Cookie.MaxAge),
-		"cookieSecure":        !o.Cookie.AllowHTTP,
-		"cookieHttpOnly":      !o.Cookie.AllowScript,
-		"cookieSameSite":      sameSite[o.Cookie.SameSite],
-		"cookiePartitioned":   o.Cookie.Partitioned,
+		"id":                id,
+		idleWord:            orForever(o.MaxInactive),
+		"absoluteTimeout":   orForever(o.Lifetime),
+		"idLength":          int64(o.IDLength),
+		"codec":             o.Codec,
+		"whenLost":          map[httpsession.WhenLost]string{httpsession.FailRequest: "fail", httpsession.NewSession: "newSession"}[o.WhenLost],
+		"cookieName":        o.Cookie.Name,
+		"cookieDomain":      o.Cookie.Domain,
+		"cookiePath":        o.Cookie.Path,
+		"cookieMaxAge":      orForever(o.Cookie.MaxAge),
+		"cookieSecure":      !o.Cookie.AllowHTTP,
+		"cookieHttpOnly":    !o.Cookie.AllowScript,
+		"cookieSameSite":    sameSite[o.Cookie.SameSite],
+		"cookiePartitioned": o.Cookie.Partitioned,
 	}
 }
 

@@ -1,10 +1,13 @@
 package configfile_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/keepsake-cache/keepsake/jcache"
 )
 
 func TestReload(t *testing.T) {
@@ -91,5 +94,29 @@ func TestReloadSecret(t *testing.T) {
 	restart, err := s.Reload(parse(t, "a.yaml", "cacheManager: {provider: memcached, properties: {servers: a, user: u, password: sesame}}"))
 	if err != nil || len(restart) != 1 || strings.Contains(restart[0], "sesame") {
 		t.Errorf("got %q, %v", restart, err)
+	}
+}
+
+// What is not applied to living sessions is said.
+func TestReloadOfTheIdleTime(t *testing.T) {
+	s := open(t, parse(t, "a.yaml", smallYAML))
+	for range 2 {
+		restart, err := s.Reload(parse(t, "a.yaml", smallYAML+"\nhttpSession: {invalidationTimeout: 2h, absoluteTimeout: 12h}"))
+		if err != nil || len(restart) != 1 || !strings.HasPrefix(restart[0], "httpSession: invalidationTimeout has changed; sessions that begin") {
+			t.Errorf("got %q, %v", restart, err)
+		}
+		if restart, err = s.Reload(parse(t, "a.yaml", smallYAML)); err != nil || len(restart) != 1 {
+			t.Errorf("back: got %q, %v", restart, err)
+		}
+	}
+}
+
+func TestReloadAfterClose(t *testing.T) {
+	s := open(t, parse(t, "a.yaml", smallYAML))
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Reload(parse(t, "a.yaml", smallYAML)); !errors.Is(err, jcache.ErrClosed) {
+		t.Errorf("got %v", err)
 	}
 }

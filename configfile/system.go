@@ -31,7 +31,10 @@ type System struct {
 	shutdown Shutdown
 
 	reloading sync.Mutex
-	stopping  atomic.Bool
+	running   facts // guarded by reloading
+	closed    bool  // likewise
+
+	stopping atomic.Bool
 }
 
 type openManager struct {
@@ -51,7 +54,11 @@ func (c *Config) Open(ctx context.Context) (*System, error) {
 	if _, err := c.Check(); err != nil {
 		return nil, err
 	}
-	s := &System{shutdown: c.Shutdown.withDefaults()}
+	running, err := c.facts()
+	if err != nil {
+		return nil, err
+	}
+	s := &System{shutdown: c.Shutdown.withDefaults(), running: running}
 	if err := s.open(ctx, c); err != nil {
 		_ = s.Close(context.WithoutCancel(ctx)) // err says what is wrong
 		return nil, err
@@ -131,6 +138,9 @@ func find[T any](list []T, kind, id string, idOf func(T) string) (int, error) {
 // Close closes the session managers and then the cache managers, each after the operations
 // in progress. Entries stay where they are. Closing twice is harmless.
 func (s *System) Close(ctx context.Context) error {
+	s.reloading.Lock()
+	s.closed = true
+	s.reloading.Unlock()
 	var errs []error
 	for _, one := range s.sessions {
 		errs = append(errs, one.manager.Close(ctx))
