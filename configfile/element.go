@@ -143,3 +143,24 @@ func anyProviderKnows(name string) bool {
 	}
 	return false
 }
+
+// bareUnit returns what a number without a unit counts; nothing: it has none.
+func bareUnit(s driver.Setting) string {
+	switch {
+	case s.Kind == driver.KindSize:
+		return "bytes"
+	case s.Kind == driver.KindDuration && s.Unit != 0:
+		return s.Unit.String()
+	case s.Kind == driver.KindDuration:
+		return "s"
+	}
+	return ""
+}
+
+// docOf says what a setting does, and what a bare number is.
+func docOf(s driver.Setting) string {
+	if unit := bareUnit(s); unit != "" {
+		return s.Doc + " A bare number counts " + unit + "."
+	}
+	return s.Doc
+}

@@ -155,7 +155,7 @@ func settingSchema(s driver.Setting) schema {
 	if pattern, ok := kindPattern[s.Kind]; ok {
 		one["pattern"] = "^(" + pattern + "|" + variablePattern + ")$"
 	}
-	one["description"] = s.Doc
+	one["description"] = docOf(s)
 	if all := spellings(s.Default); s.Default != "" {
 		one["default"] = all[len(all)-1]
 	}

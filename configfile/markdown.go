@@ -63,6 +63,9 @@ func (e *element) table(b *bytes.Buffer, group string) {
 			given = strings.TrimSpace(given + " (Open Liberty: `" + w.liberty + "`)")
 		}
 		value := w.Kind.String()
+		if unit := bareUnit(w.Setting); unit != "" {
+			value += " (" + unit + ")"
+		}
 		if len(w.OneOf) > 0 {
 			value = strings.Join(w.OneOf, ", ")
 		}

@@ -252,3 +252,22 @@ func same(a, b any) bool {
 	}
 	return reflect.DeepEqual(a, b)
 }
+
+// Whoever writes a number without a unit reads beside the setting what it counts.
+func TestBareNumbersAreDocumented(t *testing.T) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `[^`]+` \\| (duration|size) .*$").FindAllString(string(configfile.Markdown()), -1) {
+		if !regexp.MustCompile("^\\| `[^`]+` \\| (duration \\((s|1ms)\\)|size \\(bytes\\)) \\|").MatchString(row) {
+			t.Errorf("no unit: %s", row)
+		}
+	}
+	data, err := configfile.JSONSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := string(data)
+	for _, want := range []string{"A time. A bare number counts s.", "A time in milliseconds. A bare number counts 1ms.", "A size. A bare number counts bytes."} {
+		if !strings.Contains(schema, want) {
+			t.Errorf("the schema lacks %q", want)
+		}
+	}
+}

@@ -122,7 +122,7 @@ func xsdElement(e *element) xsdItem {
 }
 
 func xsdScalar(s driver.Setting) xsdItem {
-	item := xsdItem{Name: s.Name, Doc: s.Doc, Type: xsdNames[s.Kind]}
+	item := xsdItem{Name: s.Name, Doc: docOf(s), Type: xsdNames[s.Kind]}
 	if s.Name == providerWord {
 		s.OneOf = jcache.Providers()
 	}
