@@ -80,7 +80,8 @@ type Config struct {
 	// Shutdown is how System.Serve ends.
 	Shutdown Shutdown
 
-	file string
+	file   string
+	getenv func(string) (string, bool)
 }
 
 // A CacheManager is a cacheManager of the file.
@@ -129,6 +130,7 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 	if root := b.read(data); root != nil {
 		cfg := b.config(root)
 		if b.err() == nil {
+			cfg.getenv = getenv
 			return cfg, nil
 		}
 		b.checkRest(cfg)

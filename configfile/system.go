@@ -29,6 +29,7 @@ type System struct {
 	managers []openManager
 	sessions []openSession
 	shutdown Shutdown
+	opened   *Config // for Watch
 
 	reloading sync.Mutex
 	running   facts // guarded by reloading
@@ -58,7 +59,7 @@ func (c *Config) Open(ctx context.Context) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &System{shutdown: c.Shutdown.withDefaults(), running: running}
+	s := &System{shutdown: c.Shutdown.withDefaults(), opened: c, running: running}
 	if err := s.open(ctx, c); err != nil {
 		_ = s.Close(context.WithoutCancel(ctx)) // err says what is wrong
 		return nil, err
