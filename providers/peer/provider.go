@@ -10,7 +10,6 @@ import (
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/node"
-	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
 )
 
 // A Provider is this process as a member of the grid, or as a client of it.
@@ -145,10 +144,10 @@ func (p *Provider) Close(ctx context.Context) error {
 	return err
 }
 
-// budget is the memory that the options allow.
-func (o Options) budget() *part.Budget {
-	if o.MaxBytes == 0 {
+// evicts says of each cache whether its records may be dropped when the memory is full.
+func (o Options) evicts() func(cache string) bool {
+	if o.WhenFull != Evict {
 		return nil
 	}
-	return &part.Budget{Max: o.MaxBytes}
+	return func(string) bool { return true }
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/wire"
 )
 
-const protocol = 2
+const protocol = 3
 
 // A life is the time that a process spends under one ID: what it knows of the cluster, and
 // how it asks the members.

@@ -46,7 +46,7 @@ func Append(b []byte, m Message) []byte {
 	case *Acknowledge:
 		w.head(typeAcknowledge, m.Partition)
 		w.stamps(m.Epoch, m.Reign)
-		w.numbers(m.Seq)
+		w.numbers(m.Seq, number(m.Full))
 	case *Refuse:
 		w.head(typeRefuse, m.Partition)
 		w.numbers(m.Term)
@@ -75,7 +75,7 @@ func Append(b []byte, m Message) []byte {
 	case *SnapshotAck:
 		w.head(typeSnapshotAck, m.Partition)
 		w.stamps(m.Reign)
-		w.numbers(m.ID, m.N)
+		w.numbers(m.ID, m.N, number(m.Full))
 	case *Offer:
 		w.head(typeOffer, m.Partition)
 		w.numbers(m.ID, m.N, uint64(m.Common), number(m.Last))
@@ -111,7 +111,7 @@ func Parse(b []byte) (Message, error) {
 		m = &Replicate{Partition: partition, Term: r.number(), Epoch: r.stamp(), Reign: r.stamp(), First: r.number(),
 			Items: r.items(), Settled: r.number(), Rolled: r.number()}
 	case typeAcknowledge:
-		m = &Acknowledge{Partition: partition, Epoch: r.stamp(), Reign: r.stamp(), Seq: r.number()}
+		m = &Acknowledge{Partition: partition, Epoch: r.stamp(), Reign: r.stamp(), Seq: r.number(), Full: r.number() != 0}
 	case typeRefuse:
 		m = &Refuse{Partition: partition, Term: r.number(), Epoch: r.stamp()}
 	case typePull:
@@ -125,7 +125,7 @@ func Parse(b []byte) (Message, error) {
 		m = &SnapshotChunk{Partition: partition, Reign: r.stamp(), ID: r.number(), N: r.number(), Last: r.number() != 0,
 			Seq: r.number(), Items: r.items()}
 	case typeSnapshotAck:
-		m = &SnapshotAck{Partition: partition, Reign: r.stamp(), ID: r.number(), N: r.number()}
+		m = &SnapshotAck{Partition: partition, Reign: r.stamp(), ID: r.number(), N: r.number(), Full: r.number() != 0}
 	case typeOffer:
 		m = &Offer{Partition: partition, ID: r.number(), N: r.number(), Common: Version(r.number()),
 			Last: r.number() != 0, Items: r.items(), Done: r.done(), Whole: r.number() != 0}

@@ -2,7 +2,6 @@ package part
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
@@ -96,6 +95,9 @@ func (r *Replica) promote(now Now, before topology.ID) {
 	}
 	r.lead, r.follow = l, nil
 	r.keepGraves = false
+	if b := r.o.Memory; b != nil && b.Max > 0 && r.o.Evicts != nil {
+		r.sample = &candidates{}
+	}
 	l.admit(r)
 	l.since = now.Mono
 }
@@ -104,9 +106,7 @@ func (r *Replica) promote(now Now, before topology.ID) {
 // grace if the last touches may not have been heard of.
 func (r *Replica) rule(sp *space, now int64, grace bool) {
 	sp.wheel = &wheel{next: now >> slotShift}
-	if r.o.Memory != nil && r.o.Evicts != nil && r.o.Evicts(sp.name) {
-		sp.sample = &candidates{}
-	}
+	sp.evicts = r.sample != nil && r.o.Evicts(sp.name)
 	for _, e := range sp.entries {
 		e.flags &^= queued | sampled
 		if !e.live() {
@@ -123,12 +123,12 @@ func (r *Replica) rule(sp *space, now int64, grace bool) {
 			e.flags &^= touched
 		}
 		sp.wheel.push(e)
-		if sp.sample != nil {
-			sp.sample.add(e, sp.live)
+		if sp.evicts {
+			r.sample.add(sp, e)
 		}
 	}
-	if sp.sample != nil {
-		slices.SortFunc(sp.sample.list, func(a, b *entry) int { return strings.Compare(a.key, b.key) })
+	if sp.evicts {
+		r.sample.sort()
 	}
 }
 
@@ -140,7 +140,7 @@ func (r *Replica) demote(fx *Effects) {
 	f.owe(l.writes)
 	r.answerAll(fx)
 	for _, sp := range r.list {
-		sp.wheel, sp.sample, sp.index, sp.busy = nil, nil, nil, 0
+		sp.wheel, sp.evicts, sp.index, sp.busy = nil, false, nil, 0
 	}
 	for i := l.committed - l.base; i < uint64(len(l.writes)); i++ {
 		if e := l.writes[i].entry; e != nil {
@@ -148,7 +148,7 @@ func (r *Replica) demote(fx *Effects) {
 		}
 		r.exhume(&l.items[i])
 	}
-	r.lead, r.follow = nil, f
+	r.lead, r.follow, r.sample = nil, f, nil
 }
 
 // answerAll answers every request that is left: those that were executed are unknown, and

@@ -113,7 +113,7 @@ func (r *Replica) replicated(now Now, from topology.ID, m *Replicate, fx *Effect
 		}
 	}
 	f.settle(r, min(m.Settled, f.recv), m.Rolled, fx)
-	fx.send(from, &Acknowledge{Partition: r.o.Partition, Epoch: m.Epoch, Reign: m.Reign, Seq: f.recv})
+	fx.send(from, &Acknowledge{Partition: r.o.Partition, Epoch: m.Epoch, Reign: m.Reign, Seq: f.recv, Full: r.short()})
 	if g := f.learning; g != nil && g.last > 0 {
 		r.confirm(from, fx)
 	}

@@ -79,14 +79,14 @@ func (s *store) tidy(now int64, limit int) {
 	}
 	s.expireFilters(now)
 	for _, sp := range s.list {
-		s.dig(sp, now, limit)
+		s.dig(sp, now, limit, true)
 	}
 }
 
 // shed makes up for a tombstone that was added, if there are too many.
 func (s *store) shed(sp *space, now int64) {
 	if !s.keepGraves && s.crowded(sp, 0) {
-		s.dig(sp, now, 2)
+		s.dig(sp, now, 2, false)
 	}
 }
 
@@ -97,15 +97,16 @@ func (s *store) crowded(sp *space, opened int) bool {
 }
 
 // dig opens the oldest graves of a cache, at most limit of them, but not the latest one, whose
-// write is perhaps not committed yet.
-func (s *store) dig(sp *space, now int64, limit int) {
+// write is perhaps not committed yet. Only a tick may forget what is old: it knows whether
+// anybody is absent, also after a pause.
+func (s *store) dig(sp *space, now int64, limit int, forget bool) {
 	n := 0
 	for ; n < min(limit, len(sp.graves)); n++ {
 		g := sp.graves[n]
 		if g.entry.version != g.version || !g.entry.is(dead) || g.entry.is(gone) {
 			continue // it was written since
 		}
-		remembered := s.remembers(g.entry.deadline, now)
+		remembered := !forget || s.remembers(g.entry.deadline, now)
 		if g.entry.busy > 0 || remembered && (n == len(sp.graves)-1 || !s.crowded(sp, n)) {
 			break
 		}

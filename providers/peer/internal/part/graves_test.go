@@ -25,7 +25,11 @@ func TestDeletionsRefuseNothing(t *testing.T) {
 			for _, ttl := range []time.Duration{0, time.Millisecond} {
 				t.Run(fmt.Sprint("absent=", absent, ",evict=", evict, ",ttl=", ttl), func(t *testing.T) {
 					budget := &part.Budget{Max: 64 << 10}
-					l := newLab(t, part.Options{Memory: budget, Evicts: func(string) bool { return evict }})
+					o := part.Options{Memory: budget}
+					if evict {
+						o.Evicts = func(string) bool { return true }
+					}
+					l := newLab(t, o)
 					if absent {
 						l.leave(7)
 					}

@@ -277,7 +277,10 @@ func (r *Replica) acknowledge(now Now, from topology.ID, m *Acknowledge, fx *Eff
 		return
 	}
 	p := l.peer(from)
-	if p == nil || m.Seq <= p.acked || m.Seq > l.last() {
+	if p == nil {
+		return
+	}
+	if p.full = m.Full; m.Seq <= p.acked || m.Seq > l.last() {
 		return
 	}
 	p.acked, p.behindSince = m.Seq, now.Mono

@@ -95,6 +95,7 @@ type peer struct {
 	behindSince int64  // when it was sent something or made progress; zero: it has everything
 	resentAt    int64  // when everything it lacks was sent again
 	differs     bool   // its contents do
+	full        bool   // its member has less memory left than it should
 	// snapshot is under way, or done, to the learner. Nil: in sync.
 	snapshot *snapshot
 }

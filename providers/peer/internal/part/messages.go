@@ -125,6 +125,8 @@ type Acknowledge struct {
 	Partition    int
 	Epoch, Reign topology.Stamp
 	Seq          uint64
+	// Full: its member has less memory left than it should.
+	Full bool
 }
 
 // Refuse says that the sender of a message is behind: the receiver is at another
@@ -196,6 +198,8 @@ type SnapshotAck struct {
 	Partition int
 	Reign     topology.Stamp
 	ID, N     uint64
+	// Full is as in Acknowledge. What follows N comes again when there is room.
+	Full bool
 }
 
 // Offer gives the primary of another cluster, or of a partition that is held or was

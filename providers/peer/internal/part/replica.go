@@ -97,7 +97,7 @@ type Options struct {
 	// Processors returns the processor of a name, or nil. Nil: there are none.
 	Processors func(name string) Processor
 	// Evicts reports whether records of a cache may be dropped for lack of memory.
-	// Nil: none may.
+	// Nil: none may, and a learner takes what it gets whatever memory there is.
 	Evicts func(cache string) bool
 	// Leased: writes are committed under the lease only, since the side of a cut that goes
 	// on may not be this one, and does not ask its members.

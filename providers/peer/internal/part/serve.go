@@ -42,7 +42,7 @@ func (r *Replica) Get(now Now, cache, key string) (Found, Status) {
 	if e.expired(now.Mono) {
 		return Found{}, Wait
 	}
-	if sp.sample != nil {
+	if sp.evicts {
 		e.use(now.Mono)
 	}
 	return e.found(now.Mono, r.origin), OK
@@ -156,7 +156,7 @@ func (r *Replica) present(e *entry, now int64) Found {
 // execute carries a request out.
 func (r *Replica) execute(now Now, req *Request, sp *space, e *entry, fx *Effects) {
 	was := r.present(e, now.Mono)
-	if was.OK && r.o.Memory != nil {
+	if was.OK && sp.evicts {
 		e.use(now.Mono)
 	}
 	switch req.Kind {
@@ -210,8 +210,7 @@ func (req *Request) record() []byte {
 
 // put stores a record, which nobody changes any more.
 func (r *Replica) put(now Now, req *Request, e *entry, record []byte, ttl time.Duration, res Result, fx *Effects) {
-	if !r.makeRoom(now, req, e, len(record)) {
-		r.reply(fx, req, Result{Status: NoSpace})
+	if !r.makeRoom(now, req, e, len(record), fx) {
 		return
 	}
 	if ttl < 0 {
@@ -245,13 +244,14 @@ func (r *Replica) process(now Now, req *Request, sp *space, e *entry, was Found,
 	d := f(was, req.Args)
 	res := Result{Output: d.Output}
 	timed := *req // with the deadline that the processor decided on
-	timed.TTL, timed.Until, timed.Token, timed.arrived = d.TTL, d.Until, was.Version, now.Mono
+	timed.TTL, timed.Until, timed.Token = d.TTL, d.Until, was.Version
 	switch {
 	case d.Change == Store:
 		r.put(now, &timed, e, slices.Clip(bytes.Clone(d.Record)), d.TTL, res, fx)
 	case d.Change == Remove:
 		r.erase(now, req, was, res, fx)
 	case d.Change == Retime && was.OK:
+		timed.arrived = now.Mono
 		r.touch(now, &timed, sp, e, was, res, fx)
 	default:
 		r.decline(req, res, fx)
@@ -329,40 +329,6 @@ func (r *Replica) expire(now Now, sp *space, e *entry) {
 	r.counters.Expired++
 	it := Item{Kind: ItemDelete, Cause: ByExpiry, Cache: sp.name, Key: e.key, Version: r.stamp(now)}
 	r.write(now, it, nil, Result{})
-}
-
-// makeRoom reports whether there is memory for a record, after evicting others if need be
-// and if the cache allows it.
-func (r *Replica) makeRoom(now Now, req *Request, e *entry, size int) bool {
-	if uint64(size) > maxRecord {
-		return false
-	}
-	more := int64(size)
-	if e.live() {
-		more -= int64(e.size)
-	} else {
-		more += int64(len(req.Key)) + entryCost
-	}
-	for range 64 {
-		if r.o.Memory.fits(more) {
-			return true
-		}
-		sp := r.spaces[req.Cache]
-		if sp == nil || sp.sample == nil || r.lead.full() {
-			return false
-		}
-		victim := sp.sample.pick()
-		if victim == nil {
-			return false
-		}
-		if victim == e {
-			continue
-		}
-		it := Item{Kind: ItemDelete, Cause: ByLack, Cache: sp.name, Key: victim.key, Version: r.stamp(now)}
-		r.counters.Evicted++
-		r.write(now, it, nil, Result{})
-	}
-	return r.o.Memory.fits(more)
 }
 
 func (r *Replica) reply(fx *Effects, req *Request, res Result) {

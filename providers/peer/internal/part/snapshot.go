@@ -175,6 +175,9 @@ func (r *Replica) chunkAcknowledged(now Now, from topology.ID, m *SnapshotAck, f
 	if p == nil || p.snapshot == nil || !p.snapshot.begun || p.snapshot.id != m.ID {
 		return
 	}
+	if p.full = m.Full; m.Full {
+		p.snapshot.at = now.Mono // it may wait for room
+	}
 	if p.snapshot.first != nil {
 		// Only now does the learner take live writes: those that came before are sent again.
 		p.snapshot.first, p.sent = nil, p.acked
@@ -237,7 +240,7 @@ func (r *Replica) snapshotBegun(now Now, from topology.ID, m *SnapshotBegin, fx 
 	}
 }
 
-// chunkArrived takes a chunk of a snapshot.
+// chunkArrived takes a chunk of a snapshot, if there is room for it.
 func (r *Replica) chunkArrived(now Now, from topology.ID, m *SnapshotChunk, fx *Effects) {
 	f := r.follow
 	if f == nil || f.learning == nil || m.Reign != r.reign || m.ID != f.learning.id || m.ID == 0 {
@@ -246,6 +249,10 @@ func (r *Replica) chunkArrived(now Now, from topology.ID, m *SnapshotChunk, fx *
 	g := f.learning
 	if m.N > g.chunks+1 {
 		return // one before it was lost
+	}
+	if r.cramped(m.Items) {
+		fx.send(from, &SnapshotAck{Partition: r.o.Partition, Reign: r.reign, ID: g.id, Full: true})
+		return
 	}
 	if m.N == g.chunks+1 {
 		for i := range m.Items {
@@ -269,6 +276,6 @@ func (r *Replica) confirm(to topology.ID, fx *Effects) {
 		n--
 	}
 	if n > 0 {
-		fx.send(to, &SnapshotAck{Partition: r.o.Partition, Reign: r.reign, ID: g.id, N: n})
+		fx.send(to, &SnapshotAck{Partition: r.o.Partition, Reign: r.reign, ID: g.id, N: n, Full: r.short()})
 	}
 }

@@ -67,6 +67,7 @@ func (r *Replica) Tick(now Now, fx *Effects) {
 	}
 	r.timeOut(now, fx)
 	r.sweep(now)
+	r.shrink(now)
 	r.advance(now, fx)
 	r.report(now, fx)
 	if l.ready {

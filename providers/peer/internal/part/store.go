@@ -14,7 +14,8 @@ type store struct {
 	sum    uint64   // of the live entries, whatever their order
 	bytes  int64    // of records
 	budget *Budget
-	origin int64 // see Options.Origin
+	origin int64       // see Options.Origin
+	sample *candidates // of the primary, if records may be evicted
 	graveyard
 	// bare deletes without tombstones and stores whatever comes, for tests.
 	bare bool
@@ -27,11 +28,11 @@ type space struct {
 	entries map[string]*entry
 	live    int // entries that are no tombstones
 	cleared Version
-	busy    int         // clears that are not committed
-	wheel   *wheel      // of the primary, when a record expires
-	graves  []grave     // in the order in which they may be forgotten
-	sample  *candidates // of the primary, if records may be evicted
-	index   *index      // of the primary, while the space is scanned
+	busy    int     // clears that are not committed
+	wheel   *wheel  // of the primary, when a record expires
+	graves  []grave // in the order in which they may be forgotten
+	evicts  bool    // of the primary: records may be evicted
+	index   *index  // of the primary, while the space is scanned
 }
 
 func (s *store) space(cache string) *space {
@@ -119,8 +120,8 @@ func (s *store) apply(it *Item, now int64, force bool) (e *entry, old []byte) {
 	s.account(e.cost() + int64(e.size))
 	sp.live++
 	sp.schedule(e)
-	if sp.sample != nil {
-		sp.sample.add(e, sp.live)
+	if sp.evicts {
+		s.sample.add(sp, e)
 	}
 	return e, old
 }

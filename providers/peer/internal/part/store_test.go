@@ -203,9 +203,12 @@ func TestMemoryIsBounded(t *testing.T) {
 	for _, evict := range []bool{false, true} {
 		t.Run(fmt.Sprint("evict=", evict), func(t *testing.T) {
 			budget := &part.Budget{Max: 100 << 10}
-			o := part.Options{Memory: budget, Evicts: func(string) bool { return evict }}
+			o := part.Options{Memory: budget}
+			if evict {
+				o.Evicts = func(string) bool { return true }
+			}
 			l := newLab(t, o)
-			l.add(2, part.Options{Memory: &part.Budget{Max: 1}, Evicts: o.Evicts})
+			l.add(2, part.Options{})
 			l.teach(2)
 			refused := 0
 			for i := range 1000 {

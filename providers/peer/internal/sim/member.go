@@ -68,10 +68,14 @@ func newMember(w *world, h *host) *member {
 	if s.Impatient {
 		patience = 250 * time.Millisecond
 	}
+	var evicts func(cache string) bool
+	if s.Evicts {
+		evicts = func(cache string) bool { return cache == mainCache }
+	}
 	for i := range s.Partitions {
 		m.parts = append(m.parts, part.New(part.Options{
 			Self: m.id, Partition: i, Rules: w.rules, Leased: s.Split != view.All,
-			Memory: m.memory, Evicts: func(cache string) bool { return s.Evicts && cache == mainCache },
+			Memory: m.memory, Evicts: evicts,
 			Tombstones: s.Tombstones, Brief: 3 * silence, // the clocks differ by less than forks allow for
 			Merge: mergeOf, Processors: processor,
 			Sync: s.Sync, Copies: s.Copies, MinCopies: s.MinCopies,
