@@ -4,7 +4,7 @@ package rules
 
 // A Set is the rules that are removed. The zero Set removes none, which is how the
 // grid runs.
-type Set uint32
+type Set uint64
 
 // The rules. Each says what holds while it is not removed.
 const (
@@ -86,6 +86,15 @@ const (
 	// OneSide: of a cut of three members or more, only the side with most of them goes on,
 	// unless both are asked to.
 	OneSide
+	// FenceRequests: a member executes only what was sent under a configuration of its own
+	// lineage.
+	FenceRequests
+	// ForkAlone: a coordinator that removes members which may go on as well begins a new
+	// lineage, so that no lineage has two sides.
+	ForkAlone
+	// Outnumber: members do not give themselves up for fewer that have gone on without them,
+	// if all sides may go on.
+	Outnumber
 )
 
 // Names are the rules in order, for tests' output.
@@ -94,7 +103,7 @@ var Names = []string{
 	"ClaimCheck", "KeepUntilMerged", "MergeTombstones", "Monotone", "CopyThenDrop", "NumberedStream", "Reclaim", "Ancestry",
 	"CoordinatorFresh", "KeepLost", "Dedup", "RollForward", "ConfirmConfig", "KeepTail", "SettleFirst",
 	"ReportUnheard", "GreetLearner", "JoinBothWays", "DeafIsSilent",
-	"Hold", "OneSide",
+	"Hold", "OneSide", "FenceRequests", "ForkAlone", "Outnumber",
 }
 
 // On reports whether a rule holds.

@@ -71,9 +71,9 @@ func (p *Partition) Holds(id ID) bool {
 // A Config is what the members of a cluster agree on. It is immutable: changes are
 // made to a clone.
 type Config struct {
-	// Lineage names the line of configurations that one coordinator makes. A
-	// coordinator that takes over begins a new one, so that two that took over
-	// from the same predecessor, on two sides of a cut, are told apart.
+	// Lineage names the line of configurations that one coordinator makes on one side of
+	// any cut. A coordinator that takes over begins a new one, and so does one that goes on
+	// without members that may go on as well, so that two sides are told apart.
 	Lineage uint64
 	Stamp   Stamp
 	// Members are in the order in which they joined. The first one coordinates.

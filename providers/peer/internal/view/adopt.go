@@ -79,6 +79,8 @@ func (m *Machine) see(now int64, c *topology.Config, from topology.ID, fx *Effec
 		follows = c.Newer(mine) && (c.Lineage == mine.Lineage || mine.Has(from))
 	}
 	switch {
+	case follows && c.Newer(mine) && !c.Has(m.Self.ID) && m.outnumber(now, c):
+		// They are the ones that were cut off. They hear it when the others have taken over.
 	case follows && c.Newer(mine) && !c.Has(m.Self.ID) && !m.engaged(now, c):
 		m.leftBehind(now, c, fx)
 	case follows && c.Newer(mine):
@@ -94,6 +96,21 @@ func (m *Machine) see(now int64, c *topology.Config, from topology.ID, fx *Effec
 	default:
 		m.meetCluster(now, c, from, fx)
 	}
+}
+
+// outnumber reports whether there are more members here, whom those of c have left behind, than
+// there are there, so that these need not give themselves up for them.
+func (m *Machine) outnumber(now int64, c *topology.Config) bool {
+	if !m.free(m.config) || !m.Rules.On(rules.Outnumber) {
+		return false
+	}
+	n := 0
+	for i := range m.config.Members {
+		if id := m.config.Members[i].ID; !c.Has(id) && !m.suspects(now, id) {
+			n++
+		}
+	}
+	return n > len(c.Members)
 }
 
 // engaged reports whether this member has promised a higher term to somebody who counts on

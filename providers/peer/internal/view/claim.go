@@ -209,12 +209,10 @@ func (m *Machine) tryComplete(now int64, fx *Effects) {
 			return
 		}
 	}
-	silent := int64(m.Silence)
 	for _, id := range cl.without {
 		if !m.released(now, id) {
 			return
 		}
-		silent = max(silent, now-m.peer(now, id).alive)
 	}
 	here := func(id topology.ID) bool {
 		_, ok := cl.answers[id]
@@ -224,10 +222,7 @@ func (m *Machine) tryComplete(now int64, fx *Effects) {
 		return
 	}
 	c := cl.best.Clone()
-	c.Lineage = m.Draw()
-	c.Ancestors = slices.Insert(c.Ancestors, 0, topology.Fork{
-		Lineage: cl.best.Lineage, Stamp: cl.best.Stamp, Clock: m.Clock(time.Duration(silent) + MaxSkew), Shared: m.free(cl.best)})
-	c.Ancestors = c.Ancestors[:min(len(c.Ancestors), topology.MaxAncestors)]
+	m.fork(now, cl.best, c, cl.without)
 	c.Stamp = topology.Stamp{Term: cl.term, Version: 1}
 	c.Merging = 0
 	if len(cl.without) > 0 {
@@ -237,6 +232,18 @@ func (m *Machine) tryComplete(now int64, fx *Effects) {
 	m.publish(now, cl.best, c, fx)
 }
 
-// MaxSkew is by how much clocks may disagree without a fork's time being later than a
+// fork begins a lineage with a configuration that was made from an old one without some members.
+func (m *Machine) fork(now int64, old, c *topology.Config, without []topology.ID) {
+	silent := int64(m.Silence)
+	for _, id := range without {
+		silent = max(silent, now-m.peer(now, id).alive)
+	}
+	c.Lineage = m.Draw()
+	c.Ancestors = slices.Insert(c.Ancestors, 0, topology.Fork{
+		Lineage: old.Lineage, Stamp: old.Stamp, Clock: m.Clock(time.Duration(silent) + MaxSkew), Shared: m.free(old)})
+	c.Ancestors = c.Ancestors[:min(len(c.Ancestors), topology.MaxAncestors)]
+}
+
+// MaxSkew is by how much clocks may disagree without a fork\'s time being later than a
 // write that only one side has.
 const MaxSkew = 10 * time.Second

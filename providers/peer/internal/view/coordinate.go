@@ -71,7 +71,12 @@ func (m *Machine) exclude(now int64, c *topology.Config) *topology.Config {
 	if len(gone) == 0 {
 		return c
 	}
-	return m.remove(c, gone)
+	d := m.remove(c, gone)
+	silent := func(id topology.ID) bool { return !m.peer(now, id).refused }
+	if m.free(m.config) && slices.ContainsFunc(gone, silent) && m.Rules.On(rules.ForkAlone) {
+		m.fork(now, m.config, d, gone)
+	}
+	return d
 }
 
 // remove takes members out of a configuration.

@@ -77,11 +77,7 @@ func (m *Machine) Merged(_ int64, partition int, to topology.ID) {
 // between them who loses: the side with fewer members, or else the younger lineage.
 func (m *Machine) meetCluster(now int64, c *topology.Config, from topology.ID, fx *Effects) {
 	if m.config.Merging != 0 {
-		if t := m.merge.target; c.Lineage == m.config.Merging && (t == nil || !t.Newer(c)) {
-			m.merge.target, m.merge.heard = c, now
-		} else if t != nil && c.Follows(t) && m.coordinates() {
-			m.merge.heard = never // somebody has taken over there: begin again
-		}
+		m.meetWinner(now, c, fx)
 		return
 	}
 	if m.Split != All && topology.CommonClock(m.config, c) != 0 && !topology.Shared(m.config, c) {
@@ -117,6 +113,25 @@ func (m *Machine) meetCluster(now int64, c *topology.Config, from topology.ID, f
 	m.publish(now, m.config, d, fx)
 	m.merge = merge{target: c, heard: now}
 	fx.Log = append(fx.Log, "merging into another cluster")
+}
+
+// meetWinner takes in the configuration of another cluster during a merge. If the winner has
+// gone on under another lineage, the merge does so, too: what was given is there.
+func (m *Machine) meetWinner(now int64, c *topology.Config, fx *Effects) {
+	g := &m.merge
+	switch t := g.target; {
+	case c.Lineage == m.config.Merging:
+		if t == nil || !t.Newer(c) {
+			g.target, g.heard = c, now
+		}
+	case t == nil || !c.Follows(t) || c.Merging != 0 || g.disbanding:
+	case m.coordinates() && m.claim == nil && m.mayChange(now):
+		d := m.config.Clone()
+		d.Stamp.Version++
+		d.Merging = c.Lineage
+		g.target, g.heard = c, now
+		m.publish(now, m.config, d, fx)
+	}
 }
 
 // stranded reports whether a cluster cannot go on any more because too many of its members

@@ -6,8 +6,9 @@
 // partition have acknowledged a primary's heartbeats lately, nobody replaces it. Who
 // does not hear from anybody older any more claims: it asks everybody whom it can reach
 // for the newest configuration and for the promise to follow nobody less, and makes a
-// configuration without the others, of a new lineage. Two lineages that do not come
-// from each other are the sides of a split; they merge.
+// configuration without the others, of a new lineage. So does a coordinator that removes
+// members which may go on as well. Two lineages that do not come from each other are the
+// sides of a split; they merge.
 //
 // It is view-based primary/backup replication in the manner of PacificA (Lin et al.,
 // 2008), with the oldest member in the place of an external configuration manager. So
