@@ -54,6 +54,7 @@ func (l *life) askAll(ctx context.Context, reqs []part.Request, results []part.R
 		if len(p.Held) > 0 {
 			continue // each waits on its own
 		}
+		reqs[i].Lineage = c.Lineage
 		primary := p.Primary
 		groups[primary] = append(groups[primary], i)
 	}
@@ -91,7 +92,7 @@ func (l *life) askSome(ctx context.Context, primary topology.ID, reqs []part.Req
 		case <-ctx.Done():
 			return n
 		}
-		note(b.results, group[:n], results, done)
+		l.note(b.results, group[:n], results, done)
 		return n
 	}
 	answer, err := l.call(ctx, primary, typeBatch, body)
@@ -107,18 +108,18 @@ func (l *life) askSome(ctx context.Context, primary topology.ID, reqs []part.Req
 		}
 		list = append(list, res)
 	}
-	note(list, group[:n], results, done)
+	l.note(list, group[:n], results, done)
 	return n
 }
 
 // note takes over the results of requests that need no other attempt.
-func note(list []part.Result, group []int, results []part.Result, done []bool) {
+func (l *life) note(list []part.Result, group []int, results []part.Result, done []bool) {
 	if len(list) != len(group) {
 		return
 	}
 	for at, i := range group {
-		if final(&list[at]) {
-			results[i], done[i] = list[at], true
+		if res := l.believe(list[at]); final(&res) {
+			results[i], done[i] = res, true
 		}
 	}
 }
@@ -182,7 +183,7 @@ func (m *membership) submitAll(body []byte, b *batch) {
 		}
 		s := &m.slots[req.partition]
 		if req.Kind == part.Get {
-			if found, ok := s.get(req.Cache, req.Key, false); ok {
+			if found, ok := s.get(req.Lineage, req.Cache, req.Key, false); ok {
 				b.add(i, &part.Result{Present: found})
 				continue
 			}

@@ -11,7 +11,7 @@ import (
 
 func TestMessagesComeBack(t *testing.T) {
 	req := part.Request{Kind: part.Swap, Op: part.OpID{Client: 1 << 63, Seq: 7}, Cache: "cache", Key: "key", Record: []byte("record"),
-		Token: 42, TTL: -time.Second, Until: 1_700_000_000_000_000, Processor: "f", Args: []byte{0}}
+		Lineage: 1 << 63, Token: 42, TTL: -time.Second, Until: 1_700_000_000_000_000, Processor: "f", Args: []byte{0}}
 	partition, got, left, err := parseRequest(appendRequest(nil, 270, &req, time.Minute))
 	if err != nil || partition != 270 || left != time.Minute || !reflect.DeepEqual(got, req) {
 		t.Errorf("got %d, %+v, %v, %v", partition, got, left, err)
@@ -20,6 +20,7 @@ func TestMessagesComeBack(t *testing.T) {
 		{},
 		{Status: part.NotSwapped, Present: part.Found{OK: true, Record: []byte("r"), Version: 9, Left: time.Hour, Until: 5}, Version: 3,
 			Copies: 2, Output: []byte("out"), Repeated: true, Epoch: topology.Stamp{Term: 1, Version: 2}},
+		{Status: part.NotPrimary, Lineage: 1 << 63},
 	} {
 		if got, err := parseResult(appendResult(nil, &res)); err != nil || !reflect.DeepEqual(got, res) {
 			t.Errorf("got %+v, %v; want %+v", got, err, res)

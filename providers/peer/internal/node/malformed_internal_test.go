@@ -46,8 +46,9 @@ func FuzzHandlers(f *testing.F) {
 	f.Cleanup(func() { _ = stranger.Close() })
 	peer := stranger.Peer(n.ID(), addr)
 
-	request := appendRequest(nil, 1, &part.Request{Kind: part.Put, Cache: "c", Key: "k", Record: []byte("r")}, time.Second)
-	scan := binary.AppendUvarint(appendText(nil, "c"), 10)
+	lineage := n.Config().Lineage
+	request := appendRequest(nil, 1, &part.Request{Lineage: lineage, Kind: part.Put, Cache: "c", Key: "k", Record: []byte("r")}, time.Second)
+	scan := binary.AppendUvarint(appendText(binary.AppendUvarint(nil, lineage), "c"), 10)
 	f.Add(byte(typeOperation), request)
 	f.Add(byte(typeBatch), appendRecord(appendRecord(nil, request), request))
 	f.Add(byte(typeScan), append(scan, 1, 0, 2, 0))

@@ -142,12 +142,15 @@ func (l *life) get(partition int, cache, key string) (part.Found, bool) {
 	if l.member == nil {
 		return part.Found{}, false
 	}
-	return l.member.slots[partition].get(cache, key, l.n.opts.LocalReads)
+	return l.member.slots[partition].get(0, cache, key, l.n.opts.LocalReads)
 }
 
-func (s *slot) get(cache, key string, local bool) (part.Found, bool) {
+func (s *slot) get(lineage uint64, cache, key string, local bool) (part.Found, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if !s.replica.Shares(lineage) {
+		return part.Found{}, false
+	}
 	now := part.Now{Mono: s.m.mono(), Lease: s.lease.Load()} // a read needs no time of day
 	found, status := s.replica.Get(now, cache, key)
 	if status == part.NotPrimary && local {
@@ -166,10 +169,12 @@ func (l *life) ask(ctx context.Context, partition int, req *part.Request) (part.
 	if len(c.Partitions[partition].Held) > 0 {
 		return part.Result{}, fmt.Errorf("%w: %w", wire.ErrNotSent, errHeld)
 	}
+	req.Lineage = c.Lineage
 	primary := c.Partitions[partition].Primary
 	l.n.tallies[partition].ask(primary == l.self.ID)
 	if primary == l.self.ID {
-		return l.member.slots[partition].ask(ctx, req)
+		res, err := l.member.slots[partition].ask(ctx, req)
+		return l.believe(res), err
 	}
 	deadline, _ := ctx.Deadline() // Do has made sure that there is one
 	var space [usual]byte
@@ -178,11 +183,14 @@ func (l *life) ask(ctx context.Context, partition int, req *part.Request) (part.
 		return part.Result{}, err
 	}
 	res, err := parseResult(answer)
-	if res.Status == part.NotPrimary && c.Partitions[partition].Epoch.Less(res.Epoch) {
+	if res.Status == part.NotPrimary && (res.Lineage != 0 || c.Partitions[partition].Epoch.Less(res.Epoch)) {
 		l.doubt(primary)
 	}
-	return res, err
+	return l.believe(res), err
 }
+
+// believe returns what a result means to this process, under the configuration that it has now.
+func (l *life) believe(res part.Result) part.Result { return res.Under(l.config.Load().Lineage) }
 
 // call asks a member something.
 func (l *life) call(ctx context.Context, id topology.ID, typ wire.Type, body []byte) ([]byte, error) {
@@ -247,7 +255,7 @@ func (m *membership) takeOperation(from *wire.Hello, body []byte, r wire.Respond
 	m.n.tallies[partition].served.Add(1)
 	s := &m.slots[partition]
 	if req.Kind == part.Get {
-		if found, ok := s.get(req.Cache, req.Key, false); ok {
+		if found, ok := s.get(req.Lineage, req.Cache, req.Key, false); ok {
 			reply(r, &part.Result{Present: found})
 			return
 		}

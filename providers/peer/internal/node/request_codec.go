@@ -8,11 +8,12 @@ import (
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
 )
 
-// A request on the wire: partition, kind, operation, token, ttl, the time that is left,
+// A request on the wire: partition, lineage, kind, operation, token, ttl, the time that is left,
 // cache, key, record, processor, arguments. Lengths and numbers are varints; a record's
 // length is one more than it is, and zero for none.
 func appendRequest(b []byte, partition int, req *part.Request, left time.Duration) []byte {
 	b = binary.AppendUvarint(b, uint64(partition))
+	b = binary.AppendUvarint(b, req.Lineage)
 	b = append(b, byte(req.Kind))
 	b = binary.AppendUvarint(b, req.Op.Client)
 	b = binary.AppendUvarint(b, req.Op.Seq)
@@ -31,7 +32,8 @@ func appendRequest(b []byte, partition int, req *part.Request, left time.Duratio
 func parseRequest(b []byte) (partition int, req part.Request, left time.Duration, err error) {
 	p := parser{b: b}
 	partition = int(p.uint(1 << 20))
-	req = part.Request{Kind: part.Kind(p.byte()), Op: part.OpID{Client: p.uint(1<<64 - 1), Seq: p.uint(1<<64 - 1)},
+	req = part.Request{Lineage: p.uint(1<<64 - 1), Kind: part.Kind(p.byte()),
+		Op:    part.OpID{Client: p.uint(1<<64 - 1), Seq: p.uint(1<<64 - 1)},
 		Token: part.Version(p.uint(1<<64 - 1)), TTL: time.Duration(p.int()), Until: p.int()}
 	left = time.Duration(p.uint(1<<63 - 1))
 	req.Cache, req.Key = p.view(), p.view()
@@ -46,6 +48,7 @@ func parseRequest(b []byte) (partition int, req part.Request, left time.Duration
 const (
 	flagFound = 1 << iota
 	flagRepeated
+	flagElsewhere // under another lineage
 )
 
 func appendResult(b []byte, r *part.Result) []byte {
@@ -55,6 +58,9 @@ func appendResult(b []byte, r *part.Result) []byte {
 	}
 	if r.Repeated {
 		flags |= flagRepeated
+	}
+	if r.Lineage != 0 {
+		flags |= flagElsewhere
 	}
 	b = append(b, byte(r.Status), flags)
 	if r.Present.OK {
@@ -67,7 +73,11 @@ func appendResult(b []byte, r *part.Result) []byte {
 	b = binary.AppendUvarint(b, uint64(r.Copies))
 	b = appendRecord(b, r.Output)
 	b = binary.AppendUvarint(b, r.Epoch.Term)
-	return binary.AppendUvarint(b, r.Epoch.Version)
+	b = binary.AppendUvarint(b, r.Epoch.Version)
+	if r.Lineage != 0 {
+		b = binary.AppendUvarint(b, r.Lineage)
+	}
+	return b
 }
 
 // parseResult reads a result, whose record is a part of b.
@@ -83,6 +93,9 @@ func parseResult(b []byte) (part.Result, error) {
 	r.Copies = int(p.uint(1 << 20))
 	r.Output = p.record()
 	r.Epoch = topology.Stamp{Term: p.uint(1<<64 - 1), Version: p.uint(1<<64 - 1)}
+	if flags&flagElsewhere != 0 {
+		r.Lineage = p.uint(1<<64 - 1)
+	}
 	if p.bad || r.Status >= part.Wait {
 		return part.Result{}, errMalformed
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
-	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/wire"
 )
 
@@ -60,9 +59,9 @@ func (l *life) askScan(ctx context.Context, cache string, places []Place, limit 
 	}
 	primary := c.Partitions[places[0].Partition].Primary
 	if primary == l.self.ID {
-		return l.member.scan(c, cache, places, limit), nil
+		return l.member.scan(c.Lineage, cache, places, limit), nil
 	}
-	var body []byte
+	body := binary.AppendUvarint(nil, c.Lineage)
 	body = appendText(body, cache)
 	body = binary.AppendUvarint(body, uint64(limit))
 	for _, p := range places {
@@ -86,14 +85,11 @@ func (l *life) askScan(ctx context.Context, cache string, places []Place, limit 
 // those of one page.
 const maxScan = 1 << 20
 
-// scan reads at those places of which this process is the primary.
-func (m *membership) scan(c *topology.Config, cache string, places []Place, limit int) (pages []Page) {
+// scan reads at those places of which this process is the primary, in a lineage.
+func (m *membership) scan(lineage uint64, cache string, places []Place, limit int) (pages []Page) {
 	found, bytes := 0, 0
 	for _, p := range places {
-		if c.Partitions[p.Partition].Primary != m.self.ID {
-			continue
-		}
-		page, ok := m.slots[p.Partition].scan(cache, p.Cursor, limit)
+		page, ok := m.slots[p.Partition].scan(lineage, cache, p.Cursor, limit)
 		if !ok {
 			continue
 		}
@@ -114,9 +110,12 @@ func (m *membership) scan(c *topology.Config, cache string, places []Place, limi
 }
 
 // scan reads a page, in which large records are few.
-func (s *slot) scan(cache string, cursor uint64, limit int) (Page, bool) {
+func (s *slot) scan(lineage uint64, cache string, cursor uint64, limit int) (Page, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.replica.Shares(lineage) {
+		return Page{}, false
+	}
 	now := s.now()
 	size, status := s.replica.Size(now, cache)
 	page := Page{Partition: s.number, Size: size}
@@ -138,6 +137,7 @@ func (s *slot) scan(cache string, cursor uint64, limit int) (Page, bool) {
 
 func (m *membership) takeScan(_ *wire.Hello, body []byte, r wire.Responder) {
 	p := parser{b: body}
+	lineage := p.uint(1<<64 - 1)
 	cache, limit := p.text(), int(p.uint(1<<16))
 	var places []Place
 	for !p.bad && len(p.b) > 0 {
@@ -147,8 +147,8 @@ func (m *membership) takeScan(_ *wire.Hello, body []byte, r wire.Responder) {
 		}
 	}
 	var answer []byte
-	if c := m.config.Load(); c != nil && !p.bad {
-		answer = appendPages(nil, m.scan(c, cache, places, limit))
+	if !p.bad {
+		answer = appendPages(nil, m.scan(lineage, cache, places, limit))
 	}
 	_ = r.Reply(answer) // a page is not too large
 }

@@ -19,7 +19,10 @@ func (r *Replica) Configure(now Now, c *topology.Config, fx *Effects) {
 	if r.lead != nil && r.term != c.Stamp.Term {
 		r.lead.rewind() // what was sent under the old term may have been refused
 	}
-	r.term = c.Stamp.Term
+	r.lineage, r.term = c.Lineage, c.Stamp.Term
+	if r.lead != nil {
+		r.dismiss(func(req *Request) bool { return !r.Shares(req.Lineage) }, fx)
+	}
 	r.promised = max(r.promised, r.term)
 	r.frozen, r.lost, r.held = c.Merging != 0, p.Lost != topology.Stamp{}, len(p.Held) > 0
 	r.partial = r.lost || len(c.Absent) > 0
@@ -161,11 +164,14 @@ func (r *Replica) answerAll(fx *Effects) {
 			l.writes[i].req = nil
 		}
 	}
-	for _, req := range l.waiting() {
+	r.dismiss(func(*Request) bool { return true }, fx)
+}
+
+// dismiss answers requests that wait to be executed: they are for somebody else.
+func (r *Replica) dismiss(which func(*Request) bool, fx *Effects) {
+	for _, req := range r.lead.release(which) {
 		r.reply(fx, req, Result{Status: NotPrimary, Epoch: r.epoch})
 	}
-	clear(l.blocked)
-	l.stalled = nil
 }
 
 // Close answers all requests and gives the memory back. The replica must not be used

@@ -21,7 +21,8 @@ type Replica struct {
 	store
 	done done
 
-	term     uint64 // of the configuration
+	lineage  uint64 // of the configuration
+	term     uint64 // likewise
 	promised uint64
 	epoch    topology.Stamp // of the partition
 	reign    topology.Stamp

@@ -30,6 +30,9 @@ type Request struct {
 	// Processor is the name of the function that Process calls, with Args.
 	Processor string
 	Args      []byte
+	// Lineage is that of the configuration by which the request was sent here. It is
+	// executed under no other one. Zero: it does not matter.
+	Lineage uint64
 	// Expires is the monotonic time by which the request is answered.
 	Expires int64
 	// Tag comes back in the reply.
@@ -129,6 +132,17 @@ type Result struct {
 	// Epoch is the epoch of the partition that a member knows that is not
 	// primary.
 	Epoch topology.Stamp
+	// Lineage is that under which the request ended, if it is not the request's. Zero: it is.
+	Lineage uint64
+}
+
+// Under returns what a result means to a caller that follows the configurations of a lineage. On
+// another side of a split it means nothing that something was executed.
+func (r Result) Under(lineage uint64) Result {
+	if r.Lineage == 0 || r.Lineage == lineage || r.Status != OK && r.Status != NotSwapped {
+		return r
+	}
+	return Result{Status: Unknown, Epoch: r.Epoch}
 }
 
 // A Reply answers the request of the same tag.

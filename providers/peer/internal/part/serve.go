@@ -14,7 +14,17 @@ import (
 // latest.
 func (r *Replica) Do(now Now, req *Request, fx *Effects) {
 	req.arrived = now.Mono
+	if !r.Shares(req.Lineage) {
+		r.reply(fx, req, Result{Status: NotPrimary, Epoch: r.epoch})
+		return
+	}
 	r.run(now, req, fx)
+}
+
+// Shares reports whether a request that was sent under a lineage may be executed here. Another
+// lineage may be another side of a split.
+func (r *Replica) Shares(lineage uint64) bool {
+	return lineage == r.lineage || lineage == 0 || !r.o.Rules.On(rules.FenceRequests)
 }
 
 // Flush sends the writes that Do left, and answers those that are committed.
@@ -332,6 +342,9 @@ func (r *Replica) expire(now Now, sp *space, e *entry) {
 }
 
 func (r *Replica) reply(fx *Effects, req *Request, res Result) {
+	if !r.Shares(req.Lineage) {
+		res.Lineage = r.lineage
+	}
 	fx.Replies = append(fx.Replies, Reply{Tag: req.Tag, Result: res})
 }
 
@@ -340,6 +353,27 @@ func (l *leader) waiting() []*Request {
 	list := slices.Clone(l.stalled)
 	for _, reqs := range l.blocked {
 		list = append(list, reqs...)
+	}
+	slices.SortFunc(list, func(a, b *Request) int { return cmp.Compare(a.Tag, b.Tag) })
+	return list
+}
+
+// release takes requests out of those that wait to be executed, and returns them by their tags.
+func (l *leader) release(which func(*Request) bool) (list []*Request) {
+	take := func(req *Request) bool {
+		if !which(req) {
+			return false
+		}
+		list = append(list, req)
+		return true
+	}
+	l.stalled = slices.DeleteFunc(l.stalled, take)
+	for e, reqs := range l.blocked {
+		if reqs = slices.DeleteFunc(reqs, take); len(reqs) == 0 {
+			delete(l.blocked, e)
+		} else {
+			l.blocked[e] = reqs
+		}
 	}
 	slices.SortFunc(list, func(a, b *Request) int { return cmp.Compare(a.Tag, b.Tag) })
 	return list

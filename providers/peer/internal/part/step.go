@@ -1,7 +1,6 @@
 package part
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
@@ -115,24 +114,7 @@ func (r *Replica) timeOut(now Now, fx *Effects) {
 			r.reply(fx, req, Result{Status: Unknown})
 		}
 	}
-	var over []*Request
-	expired := func(req *Request) bool {
-		if now.Mono < req.Expires {
-			return false
-		}
-		over = append(over, req)
-		return true
-	}
-	l.stalled = slices.DeleteFunc(l.stalled, expired)
-	for e, reqs := range l.blocked {
-		if reqs = slices.DeleteFunc(reqs, expired); len(reqs) == 0 {
-			delete(l.blocked, e)
-		} else {
-			l.blocked[e] = reqs
-		}
-	}
-	slices.SortFunc(over, func(a, b *Request) int { return cmp.Compare(a.Tag, b.Tag) })
-	for _, req := range over {
+	for _, req := range l.release(func(req *Request) bool { return now.Mono >= req.Expires }) {
 		r.reply(fx, req, Result{Status: Timeout})
 	}
 }

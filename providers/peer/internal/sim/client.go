@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/keepsake-cache/keepsake/providers/peer/internal/part"
+import (
+	"slices"
+
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
+)
 
 // clients are the callers on all hosts. Each issues one operation after the other, at
 // a server of its choice; whoever it asks routes the operation to the primary, and
@@ -77,7 +81,7 @@ func (c *clients) begin(client int) {
 // none.
 func (c *clients) newOp(client, key int) *op {
 	w := c.world
-	list := w.running()
+	list := slices.DeleteFunc(w.running(), func(m *member) bool { return m.host.secluded })
 	if len(list) == 0 {
 		return nil
 	}
@@ -156,7 +160,7 @@ func (c *clients) issue(o *op) {
 	if o.attempt == 1 {
 		w.log("op%d begins at %v: %s %s value=%d demand=%d", o.id, m, kinds[o.kind], keyName(o.key), o.value, o.demand.value)
 	}
-	msg := &request{op: o, attempt: o.attempt, from: m}
+	msg := &request{op: o, attempt: o.attempt, from: m, lineage: m.view.Config().Lineage}
 	if to == m {
 		m.execute(msg)
 	} else {
@@ -171,6 +175,7 @@ func (c *clients) answered(msg *response) {
 		return
 	}
 	o.at = nil
+	msg.result = msg.result.Under(o.host.member.view.Config().Lineage)
 	switch msg.result.Status {
 	case part.NotPrimary:
 		w.after(w.between(10*ms, 30*ms), func() { c.issue(o) })

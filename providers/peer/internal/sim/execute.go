@@ -14,6 +14,7 @@ type request struct {
 	op      *op
 	attempt int
 	from    *member
+	lineage uint64
 	expires int64
 }
 
@@ -45,7 +46,7 @@ func (m *member) execute(msg *request) {
 	if o.kind == part.Touch {
 		r.TTL = time.Hour
 	}
-	r.Token = o.demand.version
+	r.Token, r.Lineage = o.demand.version, msg.lineage
 	m.tag++
 	r.Tag = m.tag
 	r.Expires = m.mono() + o.deadline - w.now
@@ -53,7 +54,7 @@ func (m *member) execute(msg *request) {
 	m.requests[r.Tag] = msg
 	if o.kind == part.Get {
 		r.Op = part.OpID{}
-		if found, status := m.parts[p].Get(m.time(p), r.Cache, r.Key); status == part.OK {
+		if found, status := m.parts[p].Get(m.time(p), r.Cache, r.Key); status == part.OK && m.parts[p].Shares(r.Lineage) {
 			m.reply(&part.Reply{Tag: r.Tag, Result: part.Result{Present: found}})
 			return
 		}

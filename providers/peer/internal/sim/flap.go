@@ -13,7 +13,13 @@ func ShortCuts(w *world) {
 
 // Flap cuts one host off from the others, again and again.
 func Flap(w *world) {
-	h := w.victim()
+	w.flapAround(w.victim())
+}
+
+// FlapFirst is Flap of the first host.
+func FlapFirst(w *world) { w.flapAround(w.hosts[0]) }
+
+func (w *world) flapAround(h *host) {
 	w.flapping(w.between(2, 8), func() func(from, to *host) bool { return around(h) })
 }
 

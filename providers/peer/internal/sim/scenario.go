@@ -32,6 +32,9 @@ type Scenario struct {
 	// Splits: both sides of a cut may accept writes, so that histories are not
 	// linearizable, but the latest write of each key survives.
 	Splits bool
+	// Shy: nobody calls the first host, so that histories are linearizable although it is
+	// free to go on alone.
+	Shy bool
 	// Impatient: a replica is silent before its member has failed.
 	Impatient bool
 	// Graceful: nobody fails, so that copies never get fewer.

@@ -34,6 +34,7 @@ var Scenarios = []Scenario{
 	with(sized("flap 3", 3, ShortCuts, Flap, FlapLink, Lossy), sets),
 	with(sized("flap most 3", 3, ShortCuts, Flap, FlapLink, Lossy), consistent, sets),
 	with(sized("flap all 3", 3, ShortCuts, Flap, FlapLink, Lossy), splits, sets),
+	with(sized("shy 3", 3, FlapFirst), func(s *Scenario) { s.Shy, s.Split = true, view.All }),
 }
 
 // sized returns a scenario with the usual load.

@@ -76,6 +76,7 @@ type host struct {
 	slow      bool
 	late      bool // the writes that it gets are delayed
 	left      bool // the next process comes back from another cluster
+	secluded  bool // nobody calls its member
 	pausedTil int64
 	wokeAt    int64
 	process   int     // counts the processes that ran on it
@@ -129,7 +130,7 @@ func (w *world) log(format string, args ...any) {
 // newHost adds a machine.
 func (w *world) newHost() *host {
 	h := &host{n: len(w.hosts), addr: fmt.Sprintf("host%d", len(w.hosts))}
-	h.skew = newSkew(w)
+	h.skew, h.secluded = newSkew(w), w.scenario.Shy && h.n == 0
 	w.hosts = append(w.hosts, h)
 	return h
 }
