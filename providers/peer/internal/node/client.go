@@ -50,6 +50,7 @@ type client struct {
 	seen      []string                // addresses of members, the latest last
 
 	learning sync.Mutex // one configuration after the other
+	rests    bool       // the last search found rests only
 }
 
 // newClient starts a life as a client.
@@ -69,7 +70,10 @@ func newClient(n *Node) (*life, error) {
 // may be when none of them answers, for ever.
 func (c *client) follow(ctx context.Context) {
 	for ctx.Err() == nil {
-		answered := slices.ContainsFunc(c.members(), func(p *wire.Peer) bool { return c.ask(ctx, p, false) })
+		answered := slices.ContainsFunc(c.members(), func(p *wire.Peer) bool {
+			answered, _ := c.ask(ctx, p, known)
+			return answered
+		})
 		if !answered && !c.search(ctx) {
 			pauseFor(ctx, askAgain)
 		}
@@ -112,14 +116,15 @@ func (c *client) doubt(knows topology.ID) {
 	c.interrupt(errDoubt)
 }
 
-// ask asks a member for a newer configuration, waits for it for a while, and reports
-// whether there was an answer of the cluster that is known, or an orphan found another one.
-func (c *client) ask(ctx context.Context, p *wire.Peer, orphan bool) bool {
+// ask asks a process for a newer configuration, waits for it for a while, and reports
+// whether there was an answer of a cluster that the client follows. Other is the
+// configuration of one that it does not.
+func (c *client) ask(ctx context.Context, p *wire.Peer, as source) (answered bool, other *topology.Config) {
 	ctx, interrupt := context.WithCancelCause(ctx)
 	defer interrupt(nil)
 	ctx, cancel := context.WithTimeout(ctx, pollWait)
 	defer cancel()
-	if !orphan {
+	if as == known {
 		c.mu.Lock()
 		c.interrupt = interrupt
 		c.mu.Unlock()
@@ -131,31 +136,39 @@ func (c *client) ask(ctx context.Context, p *wire.Peer, orphan bool) bool {
 	}
 	answer, err := p.Call(ctx, wire.Control, typeConfig, appendPoll(nil, c.l.config.Load()))
 	if err != nil {
-		return errors.Is(err, errDoubt)
+		return errors.Is(err, errDoubt), nil
 	}
 	status, config, err := parseNews(answer, c.l.n.opts.Partitions)
 	switch {
 	case err != nil:
 		c.l.n.opts.Logger.Warn("peer: a configuration cannot be read", "from", p.Addr, "err", err)
-		return false
+		return false, nil
 	case status == noMember:
-		return false
-	case status == news && !c.learn(config, orphan):
-		return false
+		return false, nil
+	case status == news && !c.learn(config, as):
+		return false, config
 	}
 	c.answered.Store(c.l.mono())
 	if h := p.Hello(); h != nil {
 		c.l.n.compare(h)
 	}
-	return true
+	return true, nil
 }
 
+// A source is where a configuration comes from, and so what it may be.
+type source uint8
+
+const (
+	known source = iota // of the cluster that is known: what comes from that
+	found               // when no member answers: another cluster, too
+	left                // and nobody has a better one: one with few of the members, too
+)
+
 // learn makes a configuration the present one, unless it is older, and reports whether it
-// belongs to the cluster that is known. Only if nobody of that answers any more, another one
-// takes its place: a cluster that does not come from it, which may be the other side of a
-// split, or one that comes from it but has lost most of its members, which may be those
-// who are cut off.
-func (c *client) learn(config *topology.Config, orphan bool) bool {
+// belongs to the cluster that the client follows. One that has lost most of the members may
+// be of those who are cut off, and one that does not come from what is known may be the other
+// side of a split: these take its place only if nobody of it answers any more.
+func (c *client) learn(config *topology.Config, as source) bool {
 	c.learning.Lock()
 	defer c.learning.Unlock()
 	l := c.l
@@ -166,7 +179,7 @@ func (c *client) learn(config *topology.Config, orphan bool) bool {
 		if !config.Newer(old) {
 			return true
 		}
-	case old.Follows(config), !orphan && (!config.Follows(old) || lostMost(old, config)):
+	case old.Follows(config), as < left && lostMost(old, config), as < found && !config.Follows(old):
 		return false
 	}
 	l.meet(config)
@@ -213,26 +226,37 @@ func (c *client) addresses() []string {
 	return slices.Compact(all)
 }
 
-// search knocks at all addresses at once, and reports whether a member was found.
+// search knocks at all addresses at once, and reports whether a member was found. If twice in a
+// row there are only rests of the cluster that is known, it takes the largest: others may have
+// been about to answer the first time.
 func (c *client) search(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, knockWait)
 	defer cancel()
-	var found atomic.Bool
+	var mu sync.Mutex
+	var done bool
+	var rest *topology.Config
 	var work sync.WaitGroup
 	for _, addr := range c.addresses() {
 		work.Go(func() {
-			if c.knock(ctx, addr) {
-				found.Store(true)
+			answered, other := c.knock(ctx, addr)
+			mu.Lock()
+			defer mu.Unlock()
+			if done = done || answered; done {
 				cancel()
+			}
+			if other != nil && (rest == nil || len(other.Members) > len(rest.Members)) {
+				rest = other
 			}
 		})
 	}
 	work.Wait()
-	return found.Load()
+	again := c.rests
+	c.rests = !done && rest != nil
+	return done || again && rest != nil && c.learn(rest, left)
 }
 
-// knock asks whoever is at an address, and reports whether that was a member.
-func (c *client) knock(ctx context.Context, addr string) bool {
+// knock asks whoever is at an address, as ask does.
+func (c *client) knock(ctx context.Context, addr string) (answered bool, other *topology.Config) {
 	l := c.l
 	hello, err := l.wire.Knock(ctx, addr)
 	if errors.Is(err, wire.ErrMismatch) || errors.Is(err, wire.ErrUntrusted) {
@@ -241,16 +265,16 @@ func (c *client) knock(ctx context.Context, addr string) bool {
 		if l.rejected.Swap(&err) == nil {
 			l.n.opts.Logger.Warn("peer: a process does not belong to this cluster", "addr", addr, "err", err)
 		}
-		return false
+		return false, nil
 	}
 	if err != nil {
-		return false
+		return false, nil
 	}
-	answered := c.ask(ctx, l.wire.Peer(hello.ID, hello.Addr), true)
+	answered, other = c.ask(ctx, l.wire.Peer(hello.ID, hello.Addr), found)
 	if config := l.config.Load(); config == nil || !config.Has(hello.ID) {
 		l.wire.Forget(hello.ID)
 	}
-	return answered
+	return answered, other
 }
 
 // Ping returns an error if this process is between two memberships, or a client whom no

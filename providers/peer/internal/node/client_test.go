@@ -85,6 +85,36 @@ func TestClientsFindTheOtherSide(t *testing.T) {
 	})
 }
 
+// Of two sides that it finds, a client follows the one with most of the members that it knew, even
+// if the other one answers sooner.
+func TestClientsFollowTheLargerSide(t *testing.T) {
+	bubble(t, func(o *node.Options) { asServer(o); everywhere(o) }, func(g *grid) {
+		alone, b, c := g.three() // the first one coordinates
+		members := []*process{alone, b, c}
+		client := g.client()
+		for _, p := range members {
+			g.Cut(p.host, client.host)
+			g.Cut(client.host, p.host)
+		}
+		g.Isolate(alone.host)
+		g.within(5*time.Second, "both sides go on", func() bool {
+			return len(alone.Config().Members) == 1 && len(b.Config().Members) == 2 && len(c.Config().Members) == 2
+		})
+		time.Sleep(2 * time.Second)
+		for _, p := range members {
+			if p != alone {
+				g.Slow(p.host, client.host, 400*time.Millisecond)
+			}
+			g.Heal(p.host, client.host)
+			g.Heal(client.host, p.host)
+		}
+		g.within(5*time.Second, "the client follows a side", func() bool { return len(client.Config().Members) < 3 })
+		if n := len(client.Config().Members); n != 2 {
+			t.Errorf("it follows the side with %d member", n)
+		}
+	})
+}
+
 // Whoever begins before the servers waits for them.
 func TestClientsWaitForServers(t *testing.T) {
 	bubble(t, asServer, func(g *grid) {
