@@ -131,6 +131,9 @@ func (s *server) serve(cookie *http.Cookie, do func(ctx context.Context, session
 			s.t.Error(err)
 		}
 	})).ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		s.t.Errorf("a visitor got %d: %s", w.Code, w.Body)
+	}
 	for _, c := range w.Result().Cookies() {
 		cookie = c
 	}
