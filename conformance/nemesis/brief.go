@@ -71,5 +71,5 @@ func (ld *load) briefClient(client, number int, rng *rand.Rand) (next func()) {
 
 // unseen reports whether a read may not find an entry because it was written on the other side of a fork.
 func (ld *load) unseen(b brief, r record) bool {
-	return !r.yes && ld.fork.meets(b.written.answer) && ld.fork.meets(r.answer)
+	return !r.yes && ld.forked.meets(b.written.answer) && ld.forked.meets(r.answer)
 }

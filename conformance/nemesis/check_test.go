@@ -80,7 +80,7 @@ func TestLedger(t *testing.T) {
 			func(l *ledger) string { return l.note(read, false) },
 			func(l *ledger) string { return l.settle(read) },
 		} {
-			l := newLedger([]string{key})
+			l := newLedger("", []string{key})
 			for _, r := range c.writes {
 				l.note(r, false)
 			}
@@ -123,7 +123,7 @@ func TestLedgerDoubts(t *testing.T) {
 		{"delete that finds what was unknown", []record{with(unknown, write(1, "a")), at(3, 4, call{kind: remove, key: key}, true, "")}, ""},
 	} {
 		for _, settle := range []bool{false, true} {
-			l := newLedger([]string{key})
+			l := newLedger("", []string{key})
 			broken := ""
 			for _, r := range c.calls {
 				if r.kind == get && settle {
@@ -195,7 +195,7 @@ func TestLedgerInFork(t *testing.T) {
 		{"a delete of what the other side has", nil, []record{write(1, "a"), remove(3, false), read("a")}, ""},
 		{"deleted before", []record{write(1, "a"), remove(3, true)}, []record{read("a")}, "delete is undone"},
 	} {
-		l := newLedger([]string{key})
+		l := newLedger("", []string{key})
 		for _, r := range c.before {
 			if broken := l.note(r, false); broken != "" {
 				t.Errorf("%s: before: %s", c.name, broken)
@@ -212,7 +212,7 @@ func TestLedgerInFork(t *testing.T) {
 	}
 
 	// After the fork all that was acknowledged counts, wherever.
-	l := newLedger([]string{key})
+	l := newLedger("", []string{key})
 	l.fork()
 	l.note(write(1, "a"), true)
 	l.note(remove(3, false), true)

@@ -95,10 +95,11 @@ func tryCreations(_ context.Context, r *runner, s sizes) ([]finding, error) {
 // load goes on until some seconds after it is awake.
 func tryPause(ctx context.Context, r *runner, s sizes) ([]finding, error) {
 	_, strict := r.cluster.(grid)
+	load := r.startLoad(1, r.seed)
 	if !strict {
+		r.load = load
 		r.fork(nil)
 	}
-	load := r.startLoad(1, r.seed)
 	if err := r.cluster.pause(1); err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (ld *load) counterClient(client int, rng *rand.Rand) (next func()) {
 		}
 		floor := n.expect()
 		r := record{client, c, ld.do(rng, c)}
-		if broken := n.note(r, floor, ld.fork); broken != "" {
+		if broken := n.note(r, floor, ld.forked); broken != "" {
 			ld.broken("%s", broken)
 		}
 	}

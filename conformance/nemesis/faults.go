@@ -92,6 +92,9 @@ func needsGrid(r *runner) string {
 }
 
 func needsGridOfTwo(r *runner) string {
+	if r.app != "" {
+		return "the servers have no clock that could be set"
+	}
 	if missing := needsGrid(r); missing != "" {
 		return missing
 	}

@@ -22,6 +22,7 @@ import (
 type fleet struct {
 	program string
 	config  string
+	app     bool     // it is sessionapp
 	dir     string   // for what the servers print
 	network *lan.LAN // nil: all are on loopback
 	ports   string   // for a grid, of which each server takes a free one
@@ -61,6 +62,10 @@ func newFleet(p plan, dir string, w *lan.LAN) (*fleet, error) {
 		return nil, err
 	}
 	f := &fleet{program: program, config: p.file, dir: dir, network: w, client: newHTTPClient(), began: time.Now()}
+	if p.app != "" {
+		f.program, f.app = p.app, true
+		f.env = append(f.env, "NEMESIS_READS=local")
+	}
 	base, err := freePorts(2 * maxServers)
 	if err != nil {
 		return nil, err
@@ -93,7 +98,10 @@ func (f *fleet) url(i int) string { return "http://" + f.servers[i].listen }
 // start starts the server of a place and waits until it answers.
 func (f *fleet) start(ctx context.Context, i int) error {
 	s := f.servers[i]
-	args := []string{"serve", "-config", f.config, "-listen", s.listen}
+	args, alive := []string{"serve", "-config", f.config, "-listen", s.listen}, "/status"
+	if f.app {
+		args, alive = []string{"-config", f.config, "-listen", s.listen, "-name", fmt.Sprint(i)}, "/system/livez"
+	}
 	cmd := exec.Command(f.program, args...)
 	if f.network != nil {
 		cmd = f.network.Command(i, f.program, args...)
@@ -115,7 +123,7 @@ func (f *fleet) start(ctx context.Context, i int) error {
 		if !p.running() {
 			return fatal{fmt.Errorf("server %d ended while it started: %v", i, p.cmd.ProcessState)}
 		}
-		_, _, err := request(ctx, f.client, http.MethodGet, f.url(i)+"/status", "")
+		_, _, err := request(ctx, f.client, http.MethodGet, f.url(i)+alive, "")
 		return err
 	})
 	if err != nil {

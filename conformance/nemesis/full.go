@@ -17,6 +17,9 @@ const (
 )
 
 func needsBound(r *runner) string {
+	if r.app != "" {
+		return "the servers keep sessions only"
+	}
 	if missing := needsGrid(r); missing != "" {
 		return missing
 	}

@@ -25,6 +25,7 @@ type account struct {
 	found   bool     // which found an entry
 	since   []string // what it was, or may have been, since the last fork began
 	last    []record
+	of      string // what it belongs to, in complaints
 }
 
 // A doubt is a write whose outcome is unknown. It may be done later, even after writes
@@ -41,10 +42,11 @@ type doubt struct {
 // has when it arrives.
 const afterlife = 2*maxTrouble + callDeadline + lateness
 
-func newLedger(keys []string) *ledger {
+// newLedger returns a ledger of keys that are absent. In complaints they belong to something.
+func newLedger(of string, keys []string) *ledger {
 	l := &ledger{keys: keys, entries: make(map[string]*account, len(keys))}
 	for _, key := range keys {
-		l.entries[key] = &account{}
+		l.entries[key] = &account{of: of}
 	}
 	return l
 }
@@ -95,6 +97,32 @@ func (l *ledger) note(r record, forked bool) (broken string) {
 		a.open = append(a.open, doubt{r.call.value, r.ended + afterlife})
 	}
 	return broken
+}
+
+// forget enters a delete of which nobody knows whether it found an entry.
+func (l *ledger) forget(r record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.entries[r.key]
+	a.certain, a.deleted, a.found = "", true, true
+	a.since = append(a.since, "")
+	a.last = append(a.last, r)
+}
+
+// forgotten says that a side of the fork may have none of the entries.
+func (l *ledger) forgotten() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.entries {
+		a.since = append(a.since, "")
+	}
+}
+
+// may reports whether a side of the fork may have a value.
+func (l *ledger) may(key, value string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.entries[key].may(func(v string) bool { return v == value })
 }
 
 // may reports whether what is asked for is so of a value that a side of the fork may have.
@@ -164,7 +192,7 @@ func (a *account) complain(key, found string) string {
 		what = "there is what nobody wrote"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: key %s is %s, should be %s", what, key, named(found), named(a.certain))
+	fmt.Fprintf(&b, "%s: %s%s is %s, should be %s", what, a.of, key, named(found), named(a.certain))
 	for _, d := range a.open {
 		fmt.Fprintf(&b, " or %s until %.4f s", named(d.value), d.until.Seconds())
 	}

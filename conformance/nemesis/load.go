@@ -15,7 +15,7 @@ type load struct {
 	f         *fleet
 	ledger    *ledger
 	counters  []*counter
-	fork      *fork
+	forked    *fork
 	broken    func(format string, args ...any)
 	histories []*history
 	others    bool // whoever is hurt is not called
@@ -44,7 +44,7 @@ const (
 
 // startLoad lets the clients begin. Their choices follow from seed.
 func (r *runner) startLoad(number int, seed uint64) *load {
-	ld := &load{f: r.fleet, ledger: r.ledger, counters: r.counters, fork: &r.round.fork, others: r.round.others, broken: r.broken}
+	ld := &load{f: r.fleet, ledger: r.ledger, counters: r.counters, forked: &r.round.fork, others: r.round.others, broken: r.broken}
 	for i := range registersEach {
 		ld.histories = append(ld.histories, &history{key: fmt.Sprintf("register-%d-%d", number, i)})
 	}
@@ -69,6 +69,19 @@ func (r *runner) startLoad(number int, seed uint64) *load {
 		})
 	}
 	return ld
+}
+
+func (ld *load) fork() {
+	ld.ledger.fork()
+	for _, n := range ld.counters {
+		n.open()
+	}
+}
+
+func (ld *load) judge(r *runner, conflicts bool) {
+	r.settle(ld.counts)
+	r.explain(ld.histories)
+	r.tally(conflicts)
 }
 
 // stop waits until all clients have the answer to their last call.
@@ -142,7 +155,7 @@ func (ld *load) ledgerClient(client, at int, rng *rand.Rand) (next func()) {
 			c.kind = remove
 		}
 		r := record{client, c, ld.do(rng, c)}
-		if broken := ld.ledger.note(r, ld.fork.meets(r.answer)); broken != "" {
+		if broken := ld.ledger.note(r, ld.forked.meets(r.answer)); broken != "" {
 			ld.broken("%s", broken)
 		}
 	}

@@ -18,6 +18,11 @@
 // changed, and unknown if it may have been done, or may be later. The fault none is the
 // control.
 //
+// With -app PROGRAM the servers run that program, conformance/sessionapp, and the clients are
+// visitors with carts, counters and logins whose requests go to any of the servers. No visitor
+// may get another session unasked, none may lose an acknowledged change, no logout may be undone
+// and no old id be alive after a renewal.
+//
 //	nemesis table -config conformance/nemesis/peer.yaml
 //
 // tries one claim after the other, each on servers of its own: how many of so many entries
@@ -147,6 +152,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		flags.DurationVar(&plan.duration, "duration", time.Minute, "how long faults are begun")
 		flags.IntVar(&plan.limit, "rounds", 0, "how many faults are begun, if not 0, instead of for how long")
 		flags.StringVar(&plan.onSplit, "on-split", "auto", "what the sides of a split do: auto, availability or consistency")
+		flags.StringVar(&plan.app, "app", "", "the `program` conformance/sessionapp, if the servers are to keep sessions of visitors")
 		flags.StringVar(&plan.callers, "callers", callMixed, "whom clients call while one member's links are hurt: all, only the others, or mixed")
 		faults := flags.String("faults", "all", "comma-separated `list` of "+strings.Join(faultNames(), ", "))
 		if err := parse(); err != nil {

