@@ -19,6 +19,7 @@ type commands struct {
 	Schema      schemaCommand      `cmd:"" help:"Print a schema of the configuration file, for editors."`
 	Conformance conformanceCommand `cmd:"" help:"Run the conformance suite on the provider that a configuration file chooses."`
 	Peer        peerCommand        `cmd:"" help:"Keep records for the other members of a grid, without an application."`
+	Version     versionCommand     `cmd:"" help:"Print the version of this module and of Go."`
 }
 
 // streams are where a command writes: results and problems.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -95,6 +96,7 @@ func TestCommandLine(t *testing.T) {
 		{"chekc", 2, nil, []string{"keepsake: unexpected argument chekc"}},
 		{"check --colour memory.yaml", 2, nil, []string{"keepsake: unknown flag --colour"}},
 		{"--help", 0, []string{"Usage: keepsake <command>", "check <file> ...", "schema", "conformance"}, nil},
+		{"version", 0, []string{"keepsake ", ", " + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH}, nil},
 		{"schema -format xsd", 0, []string{"<xs:schema", `<xs:element name="keepsake">`}, nil},
 		{"schema --format dtd", 2, nil, []string{"keepsake: --format must be one of"}},
 		{"conformance", 2, nil, []string{"keepsake: missing flags: --config=FILE"}},

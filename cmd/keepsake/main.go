@@ -6,6 +6,7 @@
 //	keepsake conformance --config FILE [--manager ID] [--through SETTING]
 //	                                                      whether the provider that the file chooses keeps its promises
 //	keepsake peer --config FILE [--metrics ADDR]          a member of a grid that only keeps records
+//	keepsake version                                      the version of this module and of Go
 //
 // Flags may have one dash or two. The exit status is 0 if all is well, 1 if a file or a
 // provider is not, and 2 if the command line makes no sense.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/keepsake-cache/keepsake/internal/version"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
 )
 
@@ -16,7 +17,7 @@ func (m *membership) tell(old, c *topology.Config) {
 	}
 	if old == nil {
 		log.Info("peer: this process is a member", "address", m.n.addr, "advertised", m.self.Addr,
-			"domain", m.n.opts.Cluster, "members", addresses(c), "version", version(), "protocol", protocol)
+			"domain", m.n.opts.Cluster, "members", addresses(c), "version", version.Module(), "protocol", protocol)
 		return
 	}
 	for i := range old.Members {

@@ -1,4 +1,5 @@
-package node
+// Package version knows of which version this module is.
+package version
 
 import (
 	"runtime/debug"
@@ -7,8 +8,9 @@ import (
 
 const module = "github.com/keepsake-cache/keepsake"
 
-// version returns the version of this module in the program.
-func version() string {
+// Module returns the version of this module in the program: a release, v0.0.0 with the time and
+// the hash of a commit, or (devel).
+func Module() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
