@@ -27,7 +27,8 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked++
-	late := s.asked > 200 // a flaw shows when there is something that it can hurt
+	// A flaw shows when there is something that it can hurt.
+	has := func(flaw string) bool { return s.flaw == flaw && s.asked > 200 }
 	var session map[string]string
 	id := ""
 	if c, err := r.Cookie("id"); err == nil {
@@ -48,11 +49,11 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"exists":%v}`, session != nil)
 	case r.URL.Path == "/renew":
 		give(session)
-		if !(late && s.flaw == "keeps an old id") {
+		if !has("keeps an old id") {
 			delete(s.sessions, id)
 		}
 	case r.URL.Path == "/invalidate":
-		if !(late && s.flaw == "undoes a logout") {
+		if !has("undoes a logout") {
 			delete(s.sessions, id)
 		}
 	case r.Method == http.MethodGet:
@@ -69,16 +70,16 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
 		case http.MethodPut:
 			body, _ := io.ReadAll(r.Body)
-			if !(late && s.flaw == "loses a change") {
+			if !has("loses a change") {
 				session[name] = string(body)
 			}
 		case http.MethodDelete:
-			if !(late && s.flaw == "undoes a delete") {
+			if !has("undoes a delete") {
 				delete(session, name)
 			}
 		case http.MethodPost:
 			n, _ := strconv.Atoi(session["count"])
-			if n++; !(late && s.flaw == "loses an increment") {
+			if n++; !has("loses an increment") {
 				session["count"] = strconv.Itoa(n)
 			}
 			_, _ = io.WriteString(w, strconv.Itoa(n))
