@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/conformance/internal/lan"
@@ -45,10 +46,12 @@ func (r *runner) suffer(side func(server int) bool, directions []direction, ills
 		pauseFor(x.lasting)
 	}
 	r.fleet.set(lan.Condition{}, directions...)
+	r.round.healed = time.Now()
 }
 
 // isolate lets the links around a member be ill. If nobody calls it meanwhile, its links to
-// the callers are, too.
+// the callers are, too. They call it again at once, but where it may have gone on alone only
+// after reunion.
 func (r *runner) isolate(i int, ills ...ill) {
 	directions := r.around(i)
 	if r.round.others {
@@ -61,7 +64,21 @@ func (r *runner) isolate(i int, ills ...ill) {
 		side = func(server int) bool { return server == i }
 	}
 	r.suffer(side, directions, ills...)
+	if r.round.others && r.forks() && slices.ContainsFunc(ills, ill.replaces) {
+		pauseFor(reunion)
+	}
 }
+
+const (
+	// failureTimeout is for how long members that are silent are not replaced: the default.
+	failureTimeout = 1500 * time.Millisecond
+	// reunion is the time after a cut in which members that went on alone may not have heard
+	// of each other yet: callers of both would see two grids.
+	reunion = failureTimeout * 3 / 2
+)
+
+// replaces reports whether somebody may be replaced.
+func (x ill) replaces() bool { return x.Loss > 0 || x.Cut && x.lasting >= failureTimeout }
 
 var cut = lan.Condition{Cut: true}
 

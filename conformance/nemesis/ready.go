@@ -58,7 +58,11 @@ const (
 func (r *runner) awaitSteady(ctx context.Context, calm time.Duration) (after time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	for start := time.Now(); ; {
+	start := r.round.healed
+	if start.IsZero() {
+		start = time.Now()
+	}
+	for {
 		if err := r.cluster.awaitReady(ctx); err != nil {
 			return time.Since(start), err
 		}

@@ -22,6 +22,7 @@ type round struct {
 	number     int
 	fault      string
 	outages    []time.Duration
+	healed     time.Time
 	ready      time.Duration // from the end of the fault, for good
 	reborn     int           // processes that had to come back empty
 	counts     counts
