@@ -5,6 +5,8 @@ TOOLS         := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/keepsake/tools
 LINT          := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 REPORT        := $(TOOLS)/gotestsum-$(REPORT_VERSION)
 FUZZTIME      := 30s
+NEMESISTIME   := 6m
+NEMESIS       := bin/nemesis run -config conformance/nemesis/peer.yaml -duration $(NEMESISTIME)
 
 .PHONY: help demo servers test check lint simulate fuzz bench bench-grid nemesis claims failover
 
@@ -52,8 +54,13 @@ bench-grid: ## compare the grid of peers with Redis, memcached, Hazelcast and Ol
 	@internal/servers/install memcached hazelcast redis
 	cd bench && go run ./grid
 
-nemesis: ## hurt a grid of real processes for a quarter of an hour; as root it cuts the network, too
-	go run ./conformance/nemesis run -config conformance/nemesis/peer.yaml -servers 3 -duration 15m
+nemesis: ## hurt grids of real processes, as root their networks, too: half an hour, NEMESISTIME for each of five
+	go build -o bin/ ./conformance/nemesis ./conformance/sessionapp
+	$(NEMESIS) -servers 3
+	$(NEMESIS) -servers 3 -on-split availability -callers all -faults network
+	$(NEMESIS) -servers 2 -callers others -faults network
+	$(NEMESIS) -servers 3 -app bin/sessionapp
+	$(NEMESIS) -servers 2 -app bin/sessionapp -callers others -faults network
 
 claims: ## what a grid keeps when members fail and the network splits, beside Hazelcast; ten minutes
 	go run ./conformance/nemesis table -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml

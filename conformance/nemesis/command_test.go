@@ -120,3 +120,20 @@ func TestReport(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A run that can do nothing must not look like one that found nothing.
+func TestNothingPossible(t *testing.T) {
+	p := peerPlan(t, 1, 0)
+	p.faults = []fault{{name: "wind", missing: func(*runner) string { return "there is no air" }}}
+	if _, err := p.run(t.Context()); err == nil || !strings.Contains(err.Error(), "none of the faults is possible") {
+		t.Errorf("a run without a fault that is possible: %v", err)
+	}
+}
+
+func TestFaultNames(t *testing.T) {
+	for list, want := range map[string]int{"all": len(faults), "network": 11, "kill, blips": 2} {
+		if chosen, err := parseFaults(list); err != nil || len(chosen) != want {
+			t.Errorf("%s: %d faults, %v", list, len(chosen), err)
+		}
+	}
+}

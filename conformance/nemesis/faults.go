@@ -53,10 +53,14 @@ func faultNames() (names []string) {
 	return names
 }
 
-// parseFaults reads a list of names; all stands for all of them.
+// parseFaults reads a list of names; all stands for all of them, and network for those of the
+// network.
 func parseFaults(list string) (chosen []fault, err error) {
-	if list == "all" {
+	switch list {
+	case "all":
 		return faults, nil
+	case "network":
+		return slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return !f.network }), nil
 	}
 	for name := range strings.SplitSeq(list, ",") {
 		at := slices.Index(faultNames(), strings.TrimSpace(name))

@@ -154,7 +154,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		flags.StringVar(&plan.onSplit, "on-split", "auto", "what the sides of a split do: auto, availability or consistency")
 		flags.StringVar(&plan.app, "app", "", "the `program` conformance/sessionapp, if the servers are to keep sessions of visitors")
 		flags.StringVar(&plan.callers, "callers", callMixed, "whom clients call while one member's links are hurt: all, only the others, or mixed")
-		faults := flags.String("faults", "all", "comma-separated `list` of "+strings.Join(faultNames(), ", "))
+		faults := flags.String("faults", "all", "all, network, or a comma-separated `list` of "+strings.Join(faultNames(), ", "))
 		if err := parse(); err != nil {
 			return err
 		}

@@ -63,8 +63,7 @@ func (p plan) run(ctx context.Context) (*report, error) {
 		return nil, err
 	}
 	defer r.close()
-	r.rounds(ctx)
-	return r.report, nil
+	return r.report, r.rounds(ctx)
 }
 
 // needsNetwork reports whether servers need addresses of their own.
@@ -175,15 +174,19 @@ func (r *runner) begin(ctx context.Context) error {
 	})
 }
 
-// rounds lets faults come until the time is over, or one cannot be healed.
-func (r *runner) rounds(ctx context.Context) {
+// rounds lets faults come until the time is over, or one cannot be healed. An error says that
+// none is possible here.
+func (r *runner) rounds(ctx context.Context) error {
 	var possible []fault
 	for _, f := range r.faults {
 		if missing := f.missing(r); missing != "" {
-			r.printf("left out: %s: %s", f.name, missing)
+			r.printf("LEFT OUT: %s: %s", f.name, missing)
 			continue
 		}
 		possible = append(possible, f)
+	}
+	if len(possible) == 0 {
+		return errors.New("none of the faults is possible here: see what is left out")
 	}
 	var deck []fault // each fault comes as often as the others
 	more := func() bool { return len(r.report.rounds) < r.limit }
@@ -191,7 +194,7 @@ func (r *runner) rounds(ctx context.Context) {
 		end := time.Now().Add(r.duration)
 		more = func() bool { return time.Now().Before(end) }
 	}
-	for more() && ctx.Err() == nil && len(possible) > 0 {
+	for more() && ctx.Err() == nil {
 		if len(deck) == 0 {
 			deck = slices.Clone(possible)
 			r.rng.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
@@ -199,7 +202,7 @@ func (r *runner) rounds(ctx context.Context) {
 		f := deck[0]
 		deck = deck[1:]
 		if !r.hurt(ctx, f) {
-			return
+			return nil
 		}
 	}
 	if r.app == "" {
@@ -208,6 +211,7 @@ func (r *runner) rounds(ctx context.Context) {
 	for _, text := range r.fleet.alarms() {
 		r.broken("%s", text)
 	}
+	return nil
 }
 
 // hurt makes one round: the fault comes, is healed, and everything is checked. It reports
