@@ -18,6 +18,7 @@ type commands struct {
 	Check       checkCommand       `cmd:"" help:"Print what configuration files mean, defaults included, or what is wrong with them."`
 	Schema      schemaCommand      `cmd:"" help:"Print a schema of the configuration file, for editors."`
 	Conformance conformanceCommand `cmd:"" help:"Run the conformance suite on the provider that a configuration file chooses."`
+	Secret      secretCommand      `cmd:"" help:"Print a new secret for the members of a grid."`
 	Peer        peerCommand        `cmd:"" help:"Keep records for the other members of a grid, without an application."`
 	Version     versionCommand     `cmd:"" help:"Print the version of this module and of Go."`
 }

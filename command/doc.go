@@ -1,5 +1,5 @@
 // Package command is the command keepsake without its providers: check, schema,
-// conformance, peer and version for whatever providers the program links.
+// conformance, secret, peer and version for whatever providers the program links.
 //
 //	package main
 //

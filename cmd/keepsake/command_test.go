@@ -131,6 +131,25 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+// A secret that the command makes is one that the grid accepts, and no other's.
+func TestSecret(t *testing.T) {
+	first, problems, status := keepsake(t, t.TempDir(), "secret")
+	second, _, _ := keepsake(t, t.TempDir(), "secret")
+	if status != 0 || problems != "" || first == second {
+		t.Fatalf("status %d, secrets of %d bytes, problems %q", status, len(first), problems)
+	}
+	dir := files(t, map[string]string{
+		"good.yaml": "cacheManager: {provider: peer, properties: {secret: " + strings.TrimSpace(first) + "}}\n",
+		"weak.yaml": "cacheManager: {provider: peer, properties: {secret: aaaaaaaaaaaaaaaa}}\n",
+	})
+	if _, problems, status := keepsake(t, dir, "check", "good.yaml"); status != 0 {
+		t.Errorf("its secret is refused: %s", problems)
+	}
+	if _, problems, status := keepsake(t, dir, "check", "weak.yaml"); status != 1 || !strings.Contains(problems, "keepsake secret") || strings.Contains(problems, "aaaa") {
+		t.Errorf("of a weak secret it says: %s", problems)
+	}
+}
+
 // docs/configuration.md ends with what keepsake schema --format markdown prints.
 func TestReferenceIsUpToDate(t *testing.T) {
 	out, problems, status := keepsake(t, "", "schema", "--format", "markdown")

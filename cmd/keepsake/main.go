@@ -1,10 +1,11 @@
 // Command keepsake checks configuration files, prints their schemas, runs the
-// conformance suite on a provider, and takes part in a grid of peers.
+// conformance suite on a provider, makes secrets, and takes part in a grid of peers.
 //
 //	keepsake check FILE...                                what configuration files mean, or what is wrong with them
 //	keepsake schema [--format json|xsd|markdown]          a schema of the file, for editors, or a reference
 //	keepsake conformance --config FILE [--manager ID] [--through SETTING]
 //	                                                      whether the provider that the file chooses keeps its promises
+//	keepsake secret                                       a new secret for the members of a grid
 //	keepsake peer --config FILE [--metrics ADDR]          a member of a grid that only keeps records
 //	keepsake version                                      the version of this module and of Go
 //

@@ -10,6 +10,7 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/wire"
 )
 
 // settings are what a configuration file says of a member.
@@ -39,7 +40,7 @@ var settings = []setting.Setting{
 		Doc: "How many members must have a copy, the primary included, for a record to be written; writes wait while there are fewer."},
 		func(o *Options) *int { return &o.MinCopies }),
 	setting.Into(setting.Setting{Name: "secret", Secret: true, Check: checkSecret,
-		Doc: "What all members know, 16 characters or more: connections are TLS, and prove it."},
+		Doc: "What all members know, 16 characters or more that nobody guesses, such as keepsake secret prints: connections are TLS, and prove it."},
 		func(o *Options) *string { return &o.Security.Secret }),
 	{Name: "tls", Kind: setting.KindGroup, Doc: "TLS with certificates instead of a secret, in both directions.", Group: []setting.Setting{
 		setting.Into(setting.Setting{Name: "caFile", Kind: setting.KindFile, Doc: "PEM file of the authority that signs the members' certificates."},
@@ -182,12 +183,9 @@ func checkName(value any) error {
 	return nil
 }
 
-// minSecret is as in package wire: fewer characters could be guessed.
-const minSecret = 16
-
 func checkSecret(value any) error {
-	if s := value.(string); s != "" && len(s) < minSecret {
-		return fmt.Errorf("is shorter than %d characters, and could be guessed", minSecret)
+	if s := value.(string); s != "" {
+		return wire.CheckSecret(s)
 	}
 	return nil
 }

@@ -14,6 +14,10 @@ import (
 
 // A guard secures connections. The nil guard leaves them as they are.
 type guard struct {
+	// With a secret: own proves nothing, and proof does.
+	own   tls.Certificate
+	proof *proof
+	// With certificates.
 	trust func() *trust
 	names []string
 }
@@ -38,7 +42,10 @@ func (g *guard) client(nc net.Conn) (net.Conn, error) {
 		return nc, nil
 	}
 	c := tls.Client(nc, g.config(x509.ExtKeyUsageServerAuth))
-	return c, c.Handshake()
+	if err := c.Handshake(); err != nil || g.proof == nil {
+		return c, err
+	}
+	return c, g.proof.dial(c)
 }
 
 func (g *guard) server(nc net.Conn) (net.Conn, error) {
@@ -46,13 +53,22 @@ func (g *guard) server(nc net.Conn) (net.Conn, error) {
 		return nc, nil
 	}
 	c := tls.Server(nc, g.config(x509.ExtKeyUsageClientAuth))
-	return c, c.Handshake()
+	if err := c.Handshake(); err != nil || g.proof == nil {
+		return c, err
+	}
+	return c, g.proof.answer(c)
 }
 
 // config returns the configuration of one connection. Peers are known by their
 // addresses, which change, so their certificates are verified by who signed them and
 // by the list of names.
 func (g *guard) config(peerIs x509.ExtKeyUsage) *tls.Config {
+	if g.proof != nil {
+		return &tls.Config{
+			MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{g.own}, NextProtos: []string{application},
+			InsecureSkipVerify: true, SessionTicketsDisabled: true, // the proof is for this connection
+		}
+	}
 	t := g.trust()
 	return &tls.Config{
 		MinVersion:             tls.VersionTLS13,
@@ -75,7 +91,7 @@ func (g *guard) verify(chain []*x509.Certificate, roots *x509.CertPool, usage x5
 		opts.Intermediates.AddCert(c)
 	}
 	if _, err := chain[0].Verify(opts); err != nil {
-		return fmt.Errorf("%w: the other side has another secret, or another domain, or a certificate of another CA: %w", ErrUntrusted, err)
+		return fmt.Errorf("%w: the other side has a secret, or a certificate of another CA: %w", ErrUntrusted, err)
 	}
 	if len(g.names) > 0 && !slices.ContainsFunc(g.names, func(name string) bool { return named(chain[0], name) }) {
 		return fmt.Errorf("%w: the certificate of the other side has none of the expected names", ErrUntrusted)
@@ -98,7 +114,7 @@ func explain(err error) error {
 	var plain tls.RecordHeaderError
 	switch {
 	case errors.As(err, &remote) && remote.Op == "remote error":
-		return fmt.Errorf("%w: the other side did not accept this one's certificate: has it another secret, domain, CA or list of names? (%w)", ErrUntrusted, err)
+		return fmt.Errorf("%w: the other side did not accept this one's certificate: has it a secret, another CA or list of names, or an older version? (%w)", ErrUntrusted, err)
 	case errors.As(err, &plain):
 		return fmt.Errorf("%w: the other side does not speak TLS", ErrUntrusted)
 	case errors.Is(err, ErrProtocol):

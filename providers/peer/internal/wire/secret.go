@@ -8,61 +8,66 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"math/big"
+	"strings"
 	"time"
-
-	"golang.org/x/crypto/argon2"
+	"unicode/utf8"
 )
 
-// minSecret is where guessing begins to be hopeless, if the bytes are random.
-const minSecret = 16
-
-// Certificates made from a secret are good for ever, whatever the clocks say: the CA
-// is as old as the secret, and a member's key never leaves the memory of its process.
-var (
-	fromTime = time.Unix(0, 0).UTC()
-	toTime   = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+const (
+	// minSecret is how many characters a secret has at least, and minVariety how many
+	// different ones.
+	minSecret, minVariety = 16, 8
 )
 
-// fromSecret derives a CA that whoever knows the secret has, and makes a certificate
-// of it for this process alone. Who finds out the secret later cannot read what was
-// said before.
-func fromSecret(secret, cluster string) (*trust, error) {
-	if len(secret) < minSecret {
-		return nil, errors.New("security: the secret is shorter than 16 bytes")
+// CheckSecret returns an error if a secret is too easy to guess. The error does not show it.
+func CheckSecret(secret string) error {
+	trimmed := strings.TrimSpace(secret)
+	variety := make(map[rune]bool)
+	steps := make(map[rune]int) // how often one character follows another in the same distance
+	var last rune
+	for _, r := range trimmed {
+		variety[r] = true
+		steps[r-last]++
+		last = r
 	}
-	// The second recommendation of RFC 9106, section 4.
-	seed := argon2.IDKey([]byte(secret), []byte("keepsake peer "+cluster), 3, 64<<10, 4, ed25519.SeedSize)
-	caKey := ed25519.NewKeyFromSeed(seed)
-	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "keepsake cluster"},
-		NotBefore: fromTime, NotAfter: toTime,
-		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign,
+	regular := 0
+	for _, n := range steps {
+		regular = max(regular, n)
 	}
-	signed, err := certify(ca, ca, caKey.Public(), caKey)
-	if err != nil {
-		return nil, err
+	switch n := utf8.RuneCountInString(trimmed); {
+	case n < minSecret:
+		return weak("is shorter than 16 characters")
+	case len(variety) < minVariety:
+		return weak("has fewer than 8 different characters")
+	case repeats(trimmed):
+		return weak("repeats itself")
+	case 2*regular > n:
+		return weak("is a sequence")
 	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	leaf, err := certify(&x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "keepsake member"},
-		NotBefore: fromTime, NotAfter: toTime, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}, signed, public, caKey)
-	if err != nil {
-		return nil, err
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(signed)
-	return &trust{own: tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: private, Leaf: leaf}, roots: roots}, nil
+	return nil
 }
 
-func certify(what, by *x509.Certificate, key any, signer ed25519.PrivateKey) (*x509.Certificate, error) {
-	der, err := x509.CreateCertificate(rand.Reader, what, by, key, signer)
+func weak(why string) error {
+	return errors.New(why + ", and could be guessed: `keepsake secret` makes a good one")
+}
+
+// repeats reports whether a text is a shorter one again and again.
+func repeats(text string) bool {
+	return strings.Contains((text + text)[1:2*len(text)-1], text)
+}
+
+// unproven makes a certificate for this process alone, which nobody has signed: the secret is
+// proven inside of the connection.
+func unproven() (tls.Certificate, error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return nil, err
+		return tls.Certificate{}, err
 	}
-	return x509.ParseCertificate(der)
+	what := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "keepsake member"},
+		NotBefore: time.Unix(0, 0).UTC(), NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, what, what, public, private)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, err
 }

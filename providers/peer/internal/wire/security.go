@@ -10,11 +10,11 @@ import (
 )
 
 // Security says whom to trust. Exactly one of Secret, the three files and Plaintext is
-// given. Everything but plaintext is TLS 1.3, with certificates on both sides.
+// given. Everything but plaintext is TLS 1.3.
 type Security struct {
 	// Secret is shared by all members, who prove to each other that they know it,
-	// and needs no files. It has at least 16 bytes, which should be random: whoever
-	// can connect can try guesses.
+	// and needs no files. CheckSecret says what is refused: whoever can connect can
+	// try one guess with each connection.
 	Secret string
 	// CAFile, CertFile and KeyFile are PEM files: the authority that signs the
 	// members' certificates, and this one's certificate and key. They are read again
@@ -43,8 +43,11 @@ func (s Security) guard(cluster string) (*guard, error) {
 	case s.Plaintext:
 		return nil, nil
 	case s.Secret != "":
-		t, err := fromSecret(s.Secret, cluster)
-		return &guard{trust: func() *trust { return t }}, err
+		if err := CheckSecret(s.Secret); err != nil {
+			return nil, fmt.Errorf("security: the secret %w", err)
+		}
+		own, err := unproven()
+		return &guard{own: own, proof: &proof{s.Secret, cluster}}, err
 	case s.CAFile == "" || s.CertFile == "" || s.KeyFile == "":
 		return nil, errors.New("security: give a secret, or a CA file, a certificate file and a key file")
 	}
