@@ -192,6 +192,9 @@ func (c *Cache[K, V]) Local(key K) (local, known bool) {
 	return p == Local, known
 }
 
+// Shared reports whether other processes reach the same entries.
+func (c *Cache[K, V]) Shared() bool { return c.store.Info().Shared }
+
 // MaxValueBytes returns how long an encoded value may be. Zero: the provider has no limit
 // of its own.
 func (c *Cache[K, V]) MaxValueBytes() int {

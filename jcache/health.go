@@ -12,6 +12,9 @@ import (
 // Health is what a manager knows of its provider and of its servers.
 type Health = driver.Health
 
+// Difference is something in which two processes of a fleet differ.
+type Difference = driver.Difference
+
 // Server is one of the servers that a provider connects to.
 type Server = driver.Server
 

@@ -217,7 +217,8 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 	return c, nil
 }
 
-// CacheNames returns the names of the open and the declared caches, sorted.
+// CacheNames returns the names of the open and the declared caches, sorted, but for those that begin with
+// an underscore: they are open for the layers above.
 //
 // JSR-107: CacheManager.getCacheNames.
 func (m *CacheManager) CacheNames() ([]string, error) {
@@ -228,7 +229,7 @@ func (m *CacheManager) CacheNames() ([]string, error) {
 	defer m.mu.Unlock()
 	names := slices.Collect(maps.Keys(m.declared))
 	for name, s := range m.slots {
-		if _, declared := m.declared[name]; s.cache != nil && !declared {
+		if _, declared := m.declared[name]; s.cache != nil && !declared && name[0] != '_' {
 			names = append(names, name)
 		}
 	}

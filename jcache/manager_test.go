@@ -293,3 +293,24 @@ func TestSafe(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The caches of the layers above are theirs, and no news for who lists the program's.
+func TestCachesOfTheLayersAboveAreNotListed(t *testing.T) {
+	m, err := memory.Open(memory.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close(context.Background()) //nolint:errcheck // memory has no errors
+	for _, name := range []string{"_own", "shop"} {
+		c, err := jcache.CreateCache(t.Context(), m, name, jcache.Options[string, int]{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Shared() {
+			t.Errorf("%s is shared, in the memory of one process", name)
+		}
+	}
+	if names, err := m.CacheNames(); err != nil || !slices.Equal(names, []string{"shop"}) {
+		t.Errorf("got %v, %v", names, err)
+	}
+}

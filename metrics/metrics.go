@@ -14,21 +14,29 @@ import (
 )
 
 var (
-	ready = prometheus.NewDesc("keepsake_ready", "Whether operations are carried out as configured, as /readyz says.", nil, nil)
-	safe  = prometheus.NewDesc("keepsake_safe", "Whether the next process of the fleet may be restarted, as /healthz says.", nil, nil)
-	up    = prometheus.NewDesc("keepsake_server_up", "Whether a server of the provider can be used, as far as is known.", []string{"server"}, nil)
+	ready  = prometheus.NewDesc("keepsake_ready", "Whether operations are carried out as configured, as /readyz says.", nil, nil)
+	safe   = prometheus.NewDesc("keepsake_safe", "Whether the next process of the fleet may be restarted, as /healthz says.", nil, nil)
+	differ = prometheus.NewDesc("keepsake_differences", "In how many other processes of the fleet something differs that should agree.", []string{"what"}, nil)
+	up     = prometheus.NewDesc("keepsake_server_up", "Whether a server of the provider can be used, as far as is known.", []string{"server"}, nil)
 
 	abandoned = prometheus.NewDesc("keepsake_sessions_abandoned_total", "Sessions given up because their server was down, by whenLost.", nil, nil)
 )
 
-// Health returns the metrics keepsake_ready, keepsake_safe and, for each server of the
-// providers, keepsake_server_up. The health is asked for when they are collected:
+// Health returns the metrics keepsake_ready, keepsake_safe, keepsake_differences for each thing in
+// which other processes differ and, for each server of the providers, keepsake_server_up. The health is asked for when they are collected:
 // configfile.System.Health, or jcache.CacheManager.Health.
 func Health(health func() jcache.Health) prometheus.Collector {
-	return collector{[]*prometheus.Desc{ready, safe, up}, func(to chan<- prometheus.Metric) {
+	return collector{[]*prometheus.Desc{ready, safe, differ, up}, func(to chan<- prometheus.Metric) {
 		h := health()
 		to <- gauge(ready, h.Ready())
 		to <- gauge(safe, h.Safe())
+		processes := make(map[string]int)
+		for _, d := range h.Differences {
+			processes[d.What]++
+		}
+		for what, n := range processes {
+			to <- prometheus.MustNewConstMetric(differ, prometheus.GaugeValue, float64(n), what)
+		}
 		for _, s := range h.Servers {
 			to <- gauge(up, s.Down == "", s.Name)
 		}

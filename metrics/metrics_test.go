@@ -19,7 +19,12 @@ import (
 func TestHealthMetrics(t *testing.T) {
 	h := jcache.Health{Pending: []string{"copies are made"}}
 	h.Servers = []jcache.Server{{Name: "a:11211"}, {Name: "b:11211", Down: "nobody listens there"}}
+	h.Differences = []jcache.Difference{{What: "clock", Process: "a"}, {What: "clock", Process: "b"}, {What: "cookieName of sessions", Process: "b"}}
 	want := `
+# HELP keepsake_differences In how many other processes of the fleet something differs that should agree.
+# TYPE keepsake_differences gauge
+keepsake_differences{what="clock"} 2
+keepsake_differences{what="cookieName of sessions"} 1
 # HELP keepsake_ready Whether operations are carried out as configured, as /readyz says.
 # TYPE keepsake_ready gauge
 keepsake_ready 1

@@ -25,8 +25,35 @@ type Health struct {
 	// Unsafe says the same, for what stays until somebody does something about it or
 	// much time passes: records were lost, say.
 	Unsafe []string
+	// Differences are in what other processes of the fleet differ that should agree. One
+	// with an effect is among the reasons of Unsafe, too.
+	Differences []Difference
 	// Servers are those that the provider connects to, if it knows each of them.
 	Servers []Server
+}
+
+// A Difference is between this process and another one of the fleet.
+type Difference struct {
+	// What differs, such as properties.servers.
+	What string
+	// Process is the other one, for people.
+	Process string
+	// There is what it has, and Here what this one has.
+	There, Here string
+	// Effect says what is lost by it; empty: they only behave differently.
+	Effect string
+}
+
+// String is the difference in one sentence, without a full stop.
+func (d Difference) String() string {
+	text := d.What + " is " + d.There + " in " + d.Process
+	if d.Here != "" {
+		text += ", and " + d.Here + " here"
+	}
+	if d.Effect != "" {
+		text += ": " + d.Effect
+	}
+	return text
 }
 
 // A Server is one of the servers that a provider connects to.
