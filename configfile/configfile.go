@@ -64,6 +64,7 @@ package configfile
 import (
 	"errors"
 	"os"
+	"time"
 
 	"github.com/keepsake-cache/keepsake/httpsession"
 	"github.com/keepsake-cache/keepsake/internal/configtree"
@@ -82,6 +83,7 @@ type Config struct {
 
 	file   string
 	getenv func(string) (string, bool)
+	now    func() time.Time // nil: time.Now
 }
 
 // A CacheManager is a cacheManager of the file.

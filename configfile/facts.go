@@ -24,6 +24,8 @@ type fact struct {
 	shown string // as it is written; secrets are not shown
 	// applied says when a change of it is applied; empty: at once.
 	applied string
+	// agree is what other processes should have, too; nil: they need not.
+	agree *saying
 }
 
 const (
@@ -59,6 +61,9 @@ func factOf(s driver.Setting, name string, value any, applied string) fact {
 	f := fact{name: name, value: value, shown: yamlText(s, value), applied: applied}
 	if s.Secret {
 		f.shown = hidden
+	} else if s.Agree != nil {
+		text, effect := s.Agree(value)
+		f.agree = &saying{text, effect}
 	}
 	return f
 }
@@ -85,7 +90,7 @@ func (m *CacheManager) facts() (part, error) {
 	for _, c := range m.Config.Caches {
 		c = withDefaults(c)
 		shown := c.ExpiryPolicy + " " + driver.FormatDuration(c.Expiry) + " " + c.Codec
-		p.facts = append(p.facts, fact{cacheElement.name + " " + c.Name, c, shown, atNextStart})
+		p.facts = append(p.facts, fact{cacheElement.name + " " + c.Name, c, shown, atNextStart, &saying{text: shown}})
 	}
 	return p, nil
 }

@@ -34,6 +34,14 @@ func (s *System) Health() jcache.Health {
 		}
 		all.Servers = append(all.Servers, h.Servers...)
 	}
+	for _, f := range s.fleets {
+		for _, d := range f.health() {
+			all.Differences = append(all.Differences, d)
+			if d.Effect != "" {
+				all.Unsafe = append(all.Unsafe, d.String())
+			}
+		}
+	}
 	return all
 }
 
@@ -45,7 +53,7 @@ func (s *System) Health() jcache.Health {
 //
 // Any other path is answered like /healthz. Otherwise the status is 503. The body says why,
 // a line for each reason, or in JSON if the request accepts application/json; servers that
-// are down are named even if they are no reason.
+// are down, and in what other processes differ, are named even if they are no reason.
 func (s *System) HealthHandler() http.Handler { return HealthHandler(s.Health) }
 
 // HealthHandler is System.HealthHandler for a health of the caller's.
@@ -88,6 +96,9 @@ func healthText(h jcache.Health, ok bool) string {
 	for _, reason := range h.Reasons()[len(h.Unready):] {
 		fmt.Fprintf(&b, "not safe: %s\n", reason)
 	}
+	for _, d := range h.Differences {
+		fmt.Fprintf(&b, "differs: %s\n", d)
+	}
 	for _, server := range h.Servers {
 		if server.Down != "" {
 			fmt.Fprintf(&b, "down: %s since %s: %s; %s\n", server.Name, server.Since.Format(time.RFC3339), server.Down, server.Affected)
@@ -102,6 +113,7 @@ type healthReport struct {
 	Safe    bool           `json:"safe"`
 	Unready []string       `json:"unready,omitempty"`
 	Unsafe  []string       `json:"unsafe,omitempty"`
+	Differs []string       `json:"differs,omitempty"`
 	Servers []serverReport `json:"servers,omitempty"`
 }
 
@@ -115,6 +127,9 @@ type serverReport struct {
 
 func reportOf(h jcache.Health) healthReport {
 	r := healthReport{Ready: h.Ready(), Safe: h.Safe(), Unready: h.Unready, Unsafe: h.Reasons()[len(h.Unready):]}
+	for _, d := range h.Differences {
+		r.Differs = append(r.Differs, d.String())
+	}
 	for _, server := range h.Servers {
 		one := serverReport{Name: server.Name, Up: server.Down == ""}
 		if !one.Up {

@@ -21,7 +21,7 @@ var sessionElement = &element{
 			Doc: "How long a session lives without being used; -1: for ever."}, valid: positiveOrMinusOne},
 		{Setting: driver.Setting{Name: "absoluteTimeout", Kind: driver.KindDuration, Default: "-1", Min: -int64(time.Second),
 			Doc: "How long a session lives however much it is used; -1: no limit."}, valid: positiveOrMinusOne},
-		{Setting: driver.Setting{Name: "cookieName",
+		{Setting: driver.Setting{Name: "cookieName", Agree: agreedCookie,
 			Doc: "Name of the cookie; if it is empty, __Host-session, or session where browsers would refuse that name."},
 			liberty: "JSESSIONID", valid: validCookieName},
 		{Setting: driver.Setting{Name: "cookieDomain", Doc: "Domain whose subdomains share the cookie; empty: only the host that set it."}, valid: validCookieDomain},
@@ -194,6 +194,10 @@ func validCookieName(v any) error {
 		return errors.New("a cookie's name has letters, digits and marks such as - _ . but no space, comma, semicolon, bracket, quote or =")
 	}
 	return nil
+}
+
+func agreedCookie(v any) (text, effect string) {
+	return v.(string), "visitors have another session there"
 }
 
 func validCookieDomain(v any) error {

@@ -40,18 +40,25 @@ func (s *System) reload(c *Config, tell func([]difference)) (restart []string, e
 		}
 	}
 	var errs []error
+	var applied []Session
 	for _, running := range s.sessions {
 		for _, one := range c.Sessions {
 			if one.ID != running.config.ID {
 				continue
 			}
-			one.Options.CacheName = running.config.Options.CacheName
+			one.CacheManager, one.Options.CacheName = running.config.CacheManager, running.config.Options.CacheName
 			if err := running.manager.Reconfigure(one.Options); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", named(sessionElement, one.ID), err))
 			}
+			applied = append(applied, one)
 		}
 	}
 	s.running.take(next)
+	for i, f := range s.fleets {
+		says, err := saysOf(applied, s.managers[i].config.ID)
+		errs = append(errs, err)
+		f.say(says)
+	}
 	return restart, errors.Join(errs...)
 }
 

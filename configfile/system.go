@@ -28,6 +28,7 @@ func (c *Config) CacheManager(id string) (CacheManager, error) {
 type System struct {
 	managers []openManager
 	sessions []openSession
+	fleets   []*fleet // one of each manager
 	shutdown Shutdown
 	opened   *Config // for Watch
 
@@ -86,6 +87,17 @@ func (s *System) open(ctx context.Context, c *Config) error {
 		}
 		s.sessions = append(s.sessions, openSession{one, manager})
 	}
+	for _, m := range s.managers {
+		always, err := m.config.says()
+		if err != nil {
+			return err
+		}
+		says, err := saysOf(c.Sessions, m.config.ID)
+		if err != nil {
+			return err
+		}
+		s.fleets = append(s.fleets, join(m.manager, always, says, c.now))
+	}
 	return nil
 }
 
@@ -142,6 +154,9 @@ func (s *System) Close(ctx context.Context) error {
 	s.reloading.Lock()
 	s.closed = true
 	s.reloading.Unlock()
+	for _, f := range s.fleets {
+		f.leave()
+	}
 	var errs []error
 	for _, one := range s.sessions {
 		errs = append(errs, one.manager.Close(ctx))

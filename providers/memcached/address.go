@@ -32,6 +32,15 @@ func checkServers(value any) error {
 	return err
 }
 
+// agreedServers is for processes that have the same list in another order.
+func agreedServers(value any) (text, effect string) {
+	addresses, _ := parseServers(value.([]string)) // checkServers has seen it
+	for _, a := range addresses {
+		text += " " + string(a)
+	}
+	return strings.TrimSpace(text), "each looks for sessions and entries where the other does not keep them"
+}
+
 // parseServers reads a list of addresses and sorts it, so that the order in which
 // they are given has no effect on anything. The error joins all problems.
 func parseServers(list []string) (addresses []address, err error) {

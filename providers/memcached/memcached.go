@@ -77,7 +77,7 @@ func Open(ctx context.Context, opts Options) (*jcache.CacheManager, error) {
 }
 
 var settings = []setting.Setting{
-	setting.Into(setting.Setting{Name: "servers", Required: true, Check: checkServers,
+	setting.Into(setting.Setting{Name: "servers", Required: true, Check: checkServers, Agree: agreedServers,
 		Doc: "Addresses, host:port or host; the same for every process that shares the caches."},
 		func(o *Options) *[]string { return &o.Servers }),
 	setting.Into(setting.Setting{Name: "prefix", Default: defaultPrefix, Check: checkPrefix,

@@ -45,6 +45,10 @@ type Setting struct {
 	Min, Max int64
 	// Unit is what a bare number counts in a Duration. Zero: seconds.
 	Unit time.Duration
+	// Agree returns the value in a form that is the same for all processes that share the caches
+	// as they should, and what is lost if it is not; nothing: they only behave differently.
+	// Nil: each may have its own value. A secret has none.
+	Agree func(value any) (text, effect string)
 	// Check refuses what the rest of the declaration allows. The value has the
 	// type of the kind; of a list, it may be a part. The error shows no secret. Nil:
 	// there is nothing more to check.
