@@ -61,6 +61,12 @@ func (s store) end(ctx context.Context, from entry) (lived bool, err error) {
 			if err != nil {
 				return lived, err
 			}
+			if !was.known {
+				// Another side of a split may know it, and must learn that it has ended.
+				if _, err := s.cache.Remove(ctx, e.Key); err != nil {
+					return lived, err
+				}
+			}
 			lived, successors = lived || was.lived, was.successors
 		}
 		for hash := range slices.Chunk(successors, sha256.Size) {
@@ -71,6 +77,7 @@ func (s store) end(ctx context.Context, from entry) (lived bool, err error) {
 }
 
 type buried struct {
+	known      bool // there was a session, or its tombstone
 	lived      bool
 	successors []byte
 }
@@ -80,10 +87,10 @@ func (s store) bury(ctx context.Context, from entry) (buried, error) {
 	return jcache.InvokeEntry(ctx, s.cache, from, func(_ context.Context, e *jcache.MutableEntry[string, record]) (buried, error) {
 		r, ok, err := e.Value()
 		if err != nil || !ok || r.state != live {
-			return buried{successors: r.successors}, err
+			return buried{known: ok, successors: r.successors}, err
 		}
 		e.SetValue(r.tombstone(invalidated, nil))
-		return buried{lived: true}, nil
+		return buried{known: true, lived: true}, nil
 	})
 }
 

@@ -58,12 +58,14 @@ func (s *Session) find(ctx context.Context) error {
 	for _, id := range candidates(room[:0], s.exchange.request.Header, s.opts.Cookie.Name)[s.tried:] {
 		key := storeKey(id)
 		e, ok, err := s.manager.store.find(ctx, key)
-		if err != nil && s.opts.WhenLost == NewSession && s.manager.store.away(key, err) {
+		switch {
+		case err != nil && s.opts.WhenLost == NewSession && s.manager.store.away(key, err):
 			s.manager.abandon(id)
-			ok, err = false, nil
-		}
-		if err != nil {
+			ok = false
+		case err != nil:
 			return err
+		case !ok:
+			s.trail = append(s.trail, victim{entry: e}) // another server may know it
 		}
 		s.tried++
 		if ok && s.consider(id, e) {

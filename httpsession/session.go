@@ -40,7 +40,7 @@ type Session struct {
 	index     index    // of its attributes
 	used      int64    // when it was before this request, in microseconds since 1970
 	seen      int64    // since when a response that has begun is shown it; zero: too long
-	trail     []victim // what the client's ids named that ended; others may have followed
+	trail     []victim // what the client's ids named that ended, and others may have followed, or that is not known here
 	failed    error    // why the response was replaced
 }
 

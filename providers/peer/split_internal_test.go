@@ -21,6 +21,7 @@ import (
 // logged out.
 func TestVisitorsOfASplit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(30 * 365 * 24 * time.Hour) // a bubble begins before the first version that is a time
 		network := wiretest.New()
 		t.Cleanup(func() { time.Sleep(time.Minute) }) // probes of the gossip that are under way end by themselves
 		var servers [2]*server
@@ -53,6 +54,20 @@ func TestVisitorsOfASplit(t *testing.T) {
 			servers[1].serve(visitor, setTo("both", 2))
 		}
 
+		// Who logs in on one side and out on the other, which has never heard of the session, is
+		// logged out everywhere. So is who has renewed its id meanwhile.
+		var left []*http.Cookie
+		for i := range 20 {
+			visitor := servers[i%2].serve(nil, setTo("both", 0))
+			if i%4 > 1 {
+				left = append(left, visitor)
+				visitor = servers[i%2].serve(visitor, func(_ context.Context, s *httpsession.Session) error { return s.Renew() })
+			}
+			time.Sleep(time.Millisecond) // in the bubble, where nothing takes any time
+			servers[1-i%2].serve(visitor, invalidate)
+			left = append(left, visitor)
+		}
+
 		network.Rejoin(hostOf(1))
 		within(t, "the sides have merged", func() bool {
 			return members[0].Members() == 2 && members[1].Members() == 2 && members[0].Safe() && members[1].Safe() &&
@@ -66,6 +81,13 @@ func TestVisitorsOfASplit(t *testing.T) {
 			for at, s := range servers {
 				if got := s.attributes(visitor); got != want {
 					t.Errorf("visitor %d has %q on server %d, want %q", i, got, at, want)
+				}
+			}
+		}
+		for i, visitor := range left {
+			for at, s := range servers {
+				if got := s.attributes(visitor); got != "" {
+					t.Errorf("visitor %d of those who have logged out has %q on server %d", i, got, at)
 				}
 			}
 		}
