@@ -232,8 +232,12 @@ func (f *fleet) close() {
 	}
 }
 
-// dump lets all servers print what they are doing, and end.
-func (f *fleet) dump() {
+// dump says how all servers are, and lets them print what they are doing, and end.
+func (f *fleet) dump(ctx context.Context, printf func(string, ...any)) {
+	for _, i := range f.running() {
+		s, err := f.status(ctx, i, "")
+		printf("    server %d: %+v, %v", i, s, err)
+	}
 	for _, i := range f.running() {
 		f.down(i, true).dump()
 	}

@@ -250,7 +250,7 @@ func (r *runner) hurt(ctx context.Context, f fault) bool {
 	if err != nil {
 		if ctx.Err() == nil {
 			r.broken("not healed: %v", err)
-			r.fleet.dump()
+			r.fleet.dump(ctx, r.printf)
 		}
 		return false
 	}

@@ -14,7 +14,8 @@ import (
 
 // A status is how a server is. Without a grid, only Ready and what follows Grid are known.
 type status struct {
-	Ready bool // it serves, and all copies are made
+	Ready bool   // it serves, and all copies are made
+	Why   string // it is so, where that is told
 	Grid  peer.Stats
 
 	Goroutines int
@@ -49,8 +50,8 @@ func (f *fleet) status(ctx context.Context, i int, query string) (status, error)
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	if f.app {
-		code, _, err := request(ctx, f.client, http.MethodGet, f.url(i)+"/system/healthz", "")
-		return status{Ready: code == http.StatusOK}, err
+		code, text, err := request(ctx, f.client, http.MethodGet, f.url(i)+"/system/healthz", "")
+		return status{Ready: code == http.StatusOK, Why: text}, err
 	}
 	code, text, err := request(ctx, f.client, http.MethodGet, f.url(i)+"/status"+query, "")
 	switch {
