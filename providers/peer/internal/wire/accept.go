@@ -59,7 +59,9 @@ func (e *Endpoint) admit(nc net.Conn) {
 // serve answers the messages of a connection until it breaks.
 func (e *Endpoint) serve(c *conn, raw net.Conn) {
 	ctx, cancel := context.WithTimeout(e.ctx, patience)
+	e.greetings.begin(raw)
 	nc, peer, err := introduce(ctx, raw, e.guard.server, e.opts.Self.welcome)
+	e.greetings.end(raw)
 	cancel()
 	switch {
 	case hungUp(err) || e.ctx.Err() != nil:
@@ -77,6 +79,8 @@ func (e *Endpoint) serve(c *conn, raw net.Conn) {
 		if peer.Addr == "" {
 			peer.Addr = raw.RemoteAddr().String() // for logs; nobody listens there
 		}
+		c.share = e.memory.share(peer.ID)
+		defer c.share.leave()
 		err := c.run(nc, false, func(f frame) { e.dispatch(c, peer, f) })
 		if !errors.Is(err, ErrClosed) {
 			e.report(Event{Kind: Broken, ID: peer.ID, Addr: peer.Addr, Class: peer.Class, Err: err})

@@ -41,6 +41,7 @@ type conn struct {
 	limit int       // of the bytes in frames
 	rate  int       // of the bytes that are written in a second; zero: none
 	spare sync.Pool // of calls
+	share *share    // of the memory for large frames; nil: there is no bound
 
 	mu sync.Mutex
 	nc net.Conn // nil until it is made
@@ -251,6 +252,8 @@ func (c *conn) write(nc net.Conn, pings bool) error {
 // that dialled reads answers whatever happens, and so never waits in order to write.
 func (c *conn) read(nc net.Conn, handle func(frame)) error {
 	r := newReader(&listening{nc: nc}, MaxBody, readBytes)
+	r.share, r.quit = c.share, c.end
+	defer r.release()
 	held := false
 	for {
 		if held && (!r.ready() || c.laden()) {

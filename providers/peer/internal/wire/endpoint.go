@@ -87,6 +87,9 @@ type Endpoint struct {
 	warned   time.Time // when a peer that was turned away was logged as a warning
 	flows    map[*flow]struct{}
 	past     Stats // of connections that are no more
+
+	memory    *allowance
+	greetings greetings
 }
 
 // Start begins to accept connections. Handlers may be set before and after peers
@@ -103,6 +106,7 @@ func Start(opts Options) (*Endpoint, error) {
 	e := &Endpoint{
 		opts: opts, guard: g,
 		peers: make(map[topology.ID]*Peer), conns: make(map[*conn]topology.ID), flows: make(map[*flow]struct{}),
+		memory: newAllowance(),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	if opts.Listener != nil {

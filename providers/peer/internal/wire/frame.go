@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"time"
 )
 
 // A frame is
@@ -84,10 +85,23 @@ type reader struct {
 	maxBody    int
 	buf        []byte
 	start, end int // what is read and not yet taken
+	// share is where the memory for large frames comes from; nil: there is no bound.
+	share     *share
+	quit      <-chan struct{} // closed when nobody needs the frames any more
+	claimed   int64
+	claimedAt time.Time
 }
 
 func newReader(from io.Reader, maxBody, size int) *reader {
 	return &reader{from: from, maxBody: maxBody, buf: make([]byte, size)}
+}
+
+// release gives the memory of a large frame back.
+func (r *reader) release() {
+	if r.claimed > 0 {
+		r.share.release(r.claimed)
+		r.claimed = 0
+	}
 }
 
 // next returns the next frame. Its body is valid until the following call. The error
@@ -95,6 +109,7 @@ func newReader(from io.Reader, maxBody, size int) *reader {
 func (r *reader) next() (frame, error) {
 	if r.start == r.end && len(r.buf) > keepBytes {
 		r.start, r.end, r.buf = 0, 0, make([]byte, readBytes)
+		r.release()
 	}
 	if err := r.fill(headerBytes); err != nil {
 		return frame{}, err
@@ -133,7 +148,11 @@ func (r *reader) fill(n int) error {
 			r.end = copy(r.buf, r.buf[r.start:r.end])
 			r.start = 0
 		case r.end == len(r.buf):
-			r.buf = append(r.buf, make([]byte, min(len(r.buf), n-len(r.buf)))...)
+			if err := r.grow(n); err != nil {
+				return err
+			}
+		case r.claimed > 0 && time.Since(r.claimedAt) > frameTime:
+			return errSlow
 		}
 		read, err := r.from.Read(r.buf[r.end:])
 		r.end += read
@@ -144,5 +163,22 @@ func (r *reader) fill(n int) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// grow makes the buffer larger, in order to hold n bytes. It doubles, but for a large frame, for
+// which there is memory or not: then it is as large as the frame, so that nothing follows in it.
+func (r *reader) grow(n int) error {
+	size := min(2*len(r.buf), n)
+	if size > keepBytes && r.share != nil {
+		if err := r.share.claim(r.quit, int64(n)); err != nil {
+			return err
+		}
+		r.claimed, r.claimedAt = int64(n), time.Now()
+		size = n
+	}
+	larger := make([]byte, size)
+	copy(larger, r.buf[:r.end])
+	r.buf = larger
 	return nil
 }

@@ -138,6 +138,8 @@ func (p *Peer) keep(c *conn, class Class, fails int) {
 		p.report(Connected, class, nil)
 	}
 	hello := p.hello.Load()
+	c.share = p.e.memory.share(p.ID)
+	defer c.share.leave()
 	err = c.run(nc, true, func(f frame) { p.e.dispatch(c, hello, f) })
 	p.report(Broken, class, err)
 	if class == Control && !errors.Is(err, ErrClosed) {
