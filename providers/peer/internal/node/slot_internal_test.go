@@ -5,6 +5,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/wire"
 )
 
 // A message is early as long as the slot itself has not its configuration, even if the
@@ -20,5 +21,21 @@ func TestMessagesWaitForTheSlot(t *testing.T) {
 	}
 	if s.epoch = msg.Epoch; s.isEarly(2, msg) {
 		t.Error("a message is kept though its configuration is there")
+	}
+}
+
+// Who is told something though nobody has said where he is, is reached at the address that is
+// said later.
+func TestAddressOfAStranger(t *testing.T) {
+	w, err := wire.Start(wire.Options{Security: wire.Security{Plaintext: true}, Self: wire.Hello{ID: 1, Cluster: "shop"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close() //nolint:errcheck // there is nothing open
+	const stranger, addr = 2, "127.0.0.1:2"
+	m := &membership{life: &life{wire: w}}
+	m.sendPart(nil, part.Envelope{To: stranger, Msg: &part.OfferAck{}})
+	if got := w.Peer(stranger, addr).Addr; got != addr {
+		t.Errorf("the stranger is reached at %q, not at %s", got, addr)
 	}
 }

@@ -30,19 +30,24 @@ func (m *membership) handle() {
 }
 
 // peer returns how a member is reached. Who is not a member is reached at the address by
-// which he was met.
+// which he was met. If he was forgotten since, and addr is not known, there is none: nil.
 func (l *life) peer(id topology.ID, addr string) *wire.Peer {
 	if peers := l.peers.Load(); peers != nil {
 		if p := (*peers)[id]; p != nil {
 			return p
 		}
 	}
+	if addr == "" {
+		return l.wire.Known(id)
+	}
 	return l.wire.Peer(id, addr)
 }
 
 func (m *membership) sendView(env view.Envelope) {
 	// What does not arrive is sent again: the view counts on nothing else.
-	_ = m.peer(env.To, env.Addr).Post(wire.Control, typeView, view.Append(nil, env.Msg))
+	if p := m.peer(env.To, env.Addr); p != nil {
+		_ = p.Post(wire.Control, typeView, view.Append(nil, env.Msg))
+	}
 }
 
 // sendPart sends a message of a partition, and returns the buffer that it used.
@@ -53,7 +58,9 @@ func (m *membership) sendPart(buffer []byte, env part.Envelope) []byte {
 		class = wire.Bulk
 	}
 	buffer = part.Append(buffer[:0], env.Msg)
-	_ = m.peer(env.To, "").Post(class, typePart, buffer) // as above
+	if p := m.peer(env.To, ""); p != nil {
+		_ = p.Post(class, typePart, buffer) // as above
+	}
 	if cap(buffer) > 64<<10 {
 		return nil
 	}

@@ -155,6 +155,13 @@ func (e *Endpoint) Peer(id topology.ID, addr string) *Peer {
 	return p
 }
 
+// Known returns the peer with an ID, or nil if there is none: nobody has said where it is.
+func (e *Endpoint) Known(id topology.ID) *Peer {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.peers[id]
+}
+
 // Forget breaks the connections to and from a peer that is gone for good. Should it be
 // there nevertheless, it may connect again.
 func (e *Endpoint) Forget(id topology.ID) {
