@@ -119,7 +119,7 @@ func TestIdleTimesThatMakeNoSense(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer caches.Close(context.Background()) //nolint:errcheck // memory has nothing to lose
-	hour := 3600
+	hour := int64(3600)
 	for _, d := range []time.Duration{0, -1, -time.Second, time.Nanosecond, 999 * time.Microsecond, math.MinInt64, httpsession.Forever - 1,
 		time.Duration(hour*1e15) * time.Hour, 101 * 365 * 24 * time.Hour} {
 		site := newSite(t, httpsession.Options{}, func(_ http.ResponseWriter, r *http.Request) {

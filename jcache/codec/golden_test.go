@@ -69,7 +69,7 @@ func sampleOf[V any](value V, encode func() ([]byte, error), decode func([]byte)
 
 func samples() map[string]sample {
 	at := time.Date(2026, 7, 8, 9, 10, 11, 123456789, time.UTC)
-	five := 5
+	five, tera := 5, int64(1)<<40 // which an int of 32 bits does not hold
 	full := everything{true, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 1.5, 2.5, "s", []byte("b"), [4]byte{1}, at, time.Second, &five, pointTo(&five), pointTo([]int(nil)),
 		map[string]int{"b": 1, "a": 2, "": 3}, map[int]map[bool]string{-1: nil, 300: {true: "t"}}, uint16(3), nil}
 	return map[string]sample{
@@ -78,7 +78,7 @@ func samples() map[string]sample {
 		"uint32": valueOf(uint32(32)), "uint64": valueOf(uint64(64)), "uintptr": valueOf(uintptr(7)), "float32": valueOf(float32(1.5)), "float64": valueOf(0.1),
 		"string": valueOf("text"), "bytes": valueOf([]byte{0, 1, 255}), "nil bytes": valueOf([]byte(nil)), "time": valueOf(at),
 		"duration": valueOf(-time.Minute), "named int": valueOf(number(-5)), "named uint": valueOf(enum(5)), "named string": valueOf(upper("a")), "named float": valueOf(weight(1.25)), "named bool": valueOf(switched(true)),
-		"every basic type in a struct": valueOf(full), "zero struct": valueOf(everything{}), "list": valueOf([]int{1, -1, 24, 1000, 100000, 1 << 40}), "empty list": valueOf([]string{}), "nil list": valueOf([]string(nil)),
+		"every basic type in a struct": valueOf(full), "zero struct": valueOf(everything{}), "list": valueOf([]int{1, -1, 24, 1000, 100000, int(tera)}), "empty list": valueOf([]string{}), "nil list": valueOf([]string(nil)),
 		"array": valueOf([2]string{"a", "\xff"}), "map": valueOf(map[string]int{"one": 1, "two": 2, "a": 3}), "list of structs": valueOf([]base{{1}, {2}}), "embedded": valueOf(embedsUnexported{base{1}, 2}),
 		"renamed": valueOf(renamed{1, 2}), "any": valueOf[any](map[string]any{"int": 1, "int8": int8(1), "list": []any{nil, true, 1.5, "s", "\xff", []byte{1}}, "time": at, "d": time.Second, "strings": []string{"a"}, "map": map[int]*bool{1: nil}}),
 		"registered": valueOf[any](box[int]{"a", 1, 2}), "pointer to registered": valueOf[any](&box[int]{"a", 1, 2}), "pointer to nil": valueOf(pointTo((*int)(nil))),
