@@ -19,7 +19,7 @@ type commands struct {
 	Schema      schemaCommand      `cmd:"" help:"Print a schema of the configuration file, for editors."`
 	Conformance conformanceCommand `cmd:"" help:"Run the conformance suite on the provider that a configuration file chooses."`
 	Secret      secretCommand      `cmd:"" help:"Print a new secret for the members of a grid."`
-	Peer        peerCommand        `cmd:"" help:"Keep records for the other members of a grid, without an application."`
+	Peer        peerCommands       `cmd:"" help:"Keep records for the other members of a grid, without an application; or tell them whom to wait for no longer."`
 	Version     versionCommand     `cmd:"" help:"Print the version of this module and of Go."`
 }
 

@@ -9,6 +9,11 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
+type peerCommands struct {
+	Keep   peerCommand   `cmd:"" default:"withargs" help:"Keep records for the other members; the same as peer alone."`
+	Forget forgetCommand `cmd:"" help:"Wait no longer for members that are gone for good: what only they had is lost."`
+}
+
 type peerCommand struct {
 	Config  string `required:"" placeholder:"FILE" help:"Configuration file whose cacheManager keeps its records in the processes that use it, as peer does."`
 	Metrics string `placeholder:"ADDR" help:"Where /metrics, /healthz, /readyz and /livez are served in plain HTTP, host:port. Without it they are not."`

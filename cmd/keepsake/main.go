@@ -7,6 +7,7 @@
 //	                                                      whether the provider that the file chooses keeps its promises
 //	keepsake secret                                       a new secret for the members of a grid
 //	keepsake peer --config FILE [--metrics ADDR]          a member of a grid that only keeps records
+//	keepsake peer forget --config FILE [ADDR...]          members that are gone for good, for whom others wait
 //	keepsake version                                      the version of this module and of Go
 //
 // Flags may have one dash or two. The exit status is 0 if all is well, 1 if a file or a

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -97,4 +98,52 @@ func TestPeerNamesAnAddressThatIsTaken(t *testing.T) {
 	if status != 1 || !strings.HasPrefix(problems, "metrics: listen tcp") {
 		t.Errorf("status %d, %s", status, problems)
 	}
+}
+
+// Nobody is forgotten who is there, or was never there.
+func TestPeerForgetsTheMissingOnly(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := files(t, map[string]string{
+		"peer.yaml":   lonelyPeer + "    listen: " + addr + "\n    join: " + addr + "\n",
+		"memory.yaml": "cacheManager: {provider: memory}\n",
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, "peer", "keep", "--config", "peer.yaml")
+	cmd.Dir = dir
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if lines := bufio.NewScanner(out); !lines.Scan() || lines.Text() != "ready" {
+		t.Fatalf("it said %q", lines.Text())
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"peer.yaml"}, "no member is missing"},
+		{[]string{"peer.yaml", addr}, "answers"},
+		{[]string{"peer.yaml", "127.0.0.1:1"}, "no member at 127.0.0.1:1 is missing"},
+		{[]string{"memory.yaml"}, "waits for no members"},
+	} {
+		told, problems, status := keepsake(t, dir, append([]string{"peer", "forget", "--config"}, test.args...)...)
+		if status != 1 || !strings.Contains(problems, test.want) || told != "" {
+			t.Errorf("%v: status %d, %q, want one with %q", test.args, status, problems, test.want)
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
 }

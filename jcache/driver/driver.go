@@ -43,6 +43,15 @@ type Leaver interface {
 	LeaveTimeout() time.Duration
 }
 
+// A Forgetter is a Provider that keeps records in processes, and waits for those that do not
+// answer while nobody else has what they may have.
+type Forgetter interface {
+	// Forget takes an operator's word that the processes at some addresses, or all that
+	// are missing if none is given, have ended for good: what only they had is lost. It
+	// returns the addresses. A process that answers is not forgotten, which is an error.
+	Forget(ctx context.Context, addrs ...string) ([]string, error)
+}
+
 // CacheOptions is what the portable layer knows about the records of a cache
 // before it writes the first one.
 type CacheOptions struct {

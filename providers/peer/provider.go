@@ -108,6 +108,15 @@ func (p *Provider) Health() driver.Health {
 // Safe reports whether another process may end without a loss: Health().Safe().
 func (p *Provider) Safe() bool { return p.Health().Safe() }
 
+// Forget implements driver.Forgetter, in every mode. The error joins those of the members that
+// cannot be told.
+func (p *Provider) Forget(ctx context.Context, addrs ...string) ([]string, error) {
+	if p.closed.Load() {
+		return nil, fmt.Errorf("%w: %w", driver.ErrUnavailable, errClosed)
+	}
+	return p.node.Forget(ctx, addrs...)
+}
+
 // LeaveTimeout implements driver.Leaver. A client hands nothing over.
 func (p *Provider) LeaveTimeout() time.Duration {
 	if p.opts.Mode == Client {

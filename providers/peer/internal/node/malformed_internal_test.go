@@ -55,8 +55,9 @@ func FuzzHandlers(f *testing.F) {
 	f.Add(byte(typeSubscribe), appendWish(appendSession(nil, 7, true), "c", true))
 	f.Add(byte(typeEvents), appendEvent(binary.AppendUvarint(nil, 7), 1, topology.Stamp{Term: 1}, 1, &part.Event{Cache: "c", Key: "k"}))
 	f.Add(byte(typeConfig), appendPoll(nil, n.Config()))
+	f.Add(byte(typeForget), appendTexts(nil, []string{"127.0.0.9:1"}))
 	f.Fuzz(func(t *testing.T, typ byte, b []byte) {
-		if typ < byte(typeOperation) || typ > byte(typeConfig) {
+		if typ < byte(typeOperation) || typ > byte(typeForget) {
 			return
 		}
 		var before, after runtime.MemStats

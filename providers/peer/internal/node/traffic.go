@@ -17,6 +17,7 @@ const (
 	typeSubscribe
 	typeEvents
 	typeConfig
+	typeForget
 )
 
 func (m *membership) handle() {
@@ -27,6 +28,7 @@ func (m *membership) handle() {
 	m.wire.Handle(typeScan, m.takeScan)
 	m.wire.Handle(typeSubscribe, m.takeSubscribe)
 	m.wire.Handle(typeConfig, m.takePoll)
+	m.wire.Handle(typeForget, m.takeForget)
 }
 
 // peer returns how a member is reached. Who is not a member is reached at the address by

@@ -115,9 +115,10 @@ func (m *Machine) supersede(now int64, joiner *topology.Member) {
 	for _, list := range [][]topology.Member{m.config.Absent, m.config.Members} {
 		for i := range list {
 			if old := &list[i]; old.Addr == joiner.Addr && old.ID != joiner.ID && old.ID != m.Self.ID {
-				p := m.peer(now, old.ID)
-				if p.end(now, joiner.Reborn); !joiner.Reborn {
-					p.refusedAt, p.replaced = never, false
+				if p := m.peer(now, old.ID); joiner.Reborn {
+					p.end(now, true)
+				} else {
+					p.bury()
 				}
 			}
 		}
