@@ -102,8 +102,9 @@ func (p plan) strike(t *testing.T, names string) {
 	r := open(t, p)
 	for _, f := range chosen {
 		if missing := f.missing(r); missing != "" {
-			t.Logf("SKIPPED: %s: %s", f.name, missing)
-		} else if !r.hurt(t.Context(), f) {
+			t.Skipf("SKIPPED: %s: %s", f.name, missing)
+		}
+		if !r.hurt(t.Context(), f) {
 			t.FailNow()
 		}
 	}
