@@ -10,7 +10,17 @@ import (
 	"time"
 )
 
-// A load is what the clients do while one fault comes and is healed.
+// A workload is what clients do while one fault comes and is healed.
+type workload interface {
+	// fork says that both sides of a cut may serve from now on.
+	fork()
+	// stop ends it, when all clients have the answer to their last call.
+	stop() counts
+	// judge checks what there is then. conflicts says that the servers have counted some.
+	judge(r *runner, conflicts bool)
+}
+
+// A load is the workload of a cache.
 type load struct {
 	f         *fleet
 	ledger    *ledger

@@ -68,3 +68,23 @@ func (f *fleet) probe(key string, start time.Time) bool {
 	}
 	return false
 }
+
+// measure measures an outage that begins now, until wait.
+func (r *runner) measure() (wait func()) {
+	rd := r.round
+	if r.app != "" {
+		return func() {} // it has no keys that could be asked for
+	}
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		d, ok := r.fleet.outage()
+		if !ok {
+			r.broken("not every key can be read and written %v after the fault", outageTimeout)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		rd.outages = append(rd.outages, d)
+	}()
+	return func() { <-finished }
+}
