@@ -8,7 +8,7 @@ FUZZTIME      := 30s
 NEMESISTIME   := 6m
 NEMESIS       := bin/nemesis run -config conformance/nemesis/peer.yaml -duration $(NEMESISTIME)
 
-.PHONY: help demo servers test check lint simulate fuzz bench bench-grid nemesis claims failover
+.PHONY: help demo servers test check lint cross simulate fuzz bench bench-grid nemesis claims failover
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,6 +36,11 @@ check: lint ## formatting, vet, lint, go.mod and the benchmarks' module
 # the remarks that excused them.
 lint: $(LINT)
 	GOLANGCI_LINT_CACHE=$(CURDIR)/bin/lint-cache $(LINT) run ./...
+
+PLATFORMS := windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64 linux/386 linux/arm
+
+cross: ## whether everything is built on other systems, and with words of 32 bits
+	@for p in $(PLATFORMS); do echo $$p; GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./... || exit 1; done
 
 simulate: ## the protocol of the grid of peers, in thousands of simulated clusters
 	go test ./providers/peer/internal/sim
