@@ -158,7 +158,7 @@ type auditedCache struct {
 func (c *auditedCache) Features() driver.Features {
 	f := driver.Features{
 		BatchGetter: c, BatchPutter: c, Exchanger: c, Toucher: c, Invoker: c, Scanner: c, Clearer: c, Sizer: c, Watcher: c, Locker: c,
-		Locality: c.f.Locality, Unwrapper: c.f.Unwrapper,
+		Locality: c.f.Locality, Unwrapper: c.f.Unwrapper, Prolonger: c.f.Prolonger,
 	}
 	for _, name := range f.List() {
 		if !slices.Contains(c.f.List(), name) {

@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache"
 )
@@ -18,7 +20,8 @@ import (
 // condition that the old record is the one that was copied. An end that comes before the
 // tombstone takes the old record away, so that the renewal fails and removes its copy, whose
 // id nobody has seen; one that comes after the tombstone follows it. So after an end no
-// id of the session is live.
+// id of the session is live. Only where the provider has no room for a tombstone, an end with the
+// old id that comes during a renewal cannot follow.
 
 // wellFormedSuccessors reports whether a tombstone's list is whole and in order.
 func wellFormedSuccessors(list []byte) bool {
@@ -82,48 +85,56 @@ type buried struct {
 	successors []byte
 }
 
-// bury leaves a tombstone in the place of a session that is alive.
+// bury ends a session that is alive.
 func (s store) bury(ctx context.Context, from entry) (buried, error) {
-	return jcache.InvokeEntry(ctx, s.cache, from, func(_ context.Context, e *jcache.MutableEntry[string, record]) (buried, error) {
-		r, ok, err := e.Value()
-		if err != nil || !ok || r.state != live {
-			return buried{known: ok, successors: r.successors}, err
-		}
-		e.SetValue(r.tombstone(invalidated, nil))
-		return buried{known: true, lived: true}, nil
+	return ending(func(leave leave) (buried, error) {
+		return jcache.InvokeEntry(ctx, s.cache, from, func(_ context.Context, e *jcache.MutableEntry[string, record]) (buried, error) {
+			r, ok, err := e.Value()
+			if err != nil || !ok || r.state != live {
+				return buried{known: ok, successors: r.successors}, err
+			}
+			leave(e, r.tombstone(invalidated, nil))
+			return buried{known: true, lived: true}, nil
+		})
 	})
+}
+
+// leave is what becomes of an entry whose session ends.
+type leave func(e *jcache.MutableEntry[string, record], tombstone record)
+
+// ending ends a session. It leaves a tombstone or, where the provider has no room for one,
+// nothing: to remove a record needs none. Whoever still has its id finds no session either way.
+func ending[T any](end func(leave) (T, error)) (T, error) {
+	ended, err := end(func(e *jcache.MutableEntry[string, record], tombstone record) { e.SetValue(tombstone) })
+	if errors.Is(err, jcache.ErrFull) {
+		return end(func(e *jcache.MutableEntry[string, record], _ record) { e.Remove() })
+	}
+	return ended, err
 }
 
 // maxMoves bounds how often a session that is being moved may change under way.
 const maxMoves = 16
 
-var errChanged = errors.New("the session changed while it was moved")
-
 // move gives the session, as change makes it, the store key of another id and leaves a
 // tombstone under the old one. Nothing that others write meanwhile is lost: the tombstone
 // only replaces the very session that was copied. What was not completed leaves no copy.
 func (s store) move(ctx context.Context, from entry, key string, change func(record) (record, error)) (moved record, now sessionState, err error) {
-	copied, hash := false, hashIn(key)
+	copied := false
 	defer func() {
 		if copied && (err != nil || now != present) {
 			_, _ = s.cache.Remove(ctx, key) // nobody has its id
 		}
 	}()
 	for range maxMoves {
-		base := from.Value
-		if moved, err = change(base); err != nil {
+		if moved, err = change(from.Value); err != nil {
 			return moved, present, err
 		}
 		copied = true
-		if err = s.cache.Put(ctx, key, moved); err != nil {
-			return moved, present, err
+		if err = s.cache.Put(ctx, key, moved); errors.Is(err, jcache.ErrFull) {
+			now, err = s.moveWithoutRoom(ctx, from, key, moved)
+		} else if err == nil {
+			now, err = s.abdicate(ctx, from, key)
 		}
-		_, now, err = s.edit(ctx, from, func(r record) (record, error) {
-			if !bytes.Equal(r.attributes, base.attributes) || r.maxInactive != base.maxInactive {
-				return r, errChanged
-			}
-			return r.tombstone(renewed, hash[:]), nil
-		})
 		if !errors.Is(err, errChanged) {
 			return moved, now, err
 		}
@@ -136,4 +147,46 @@ func (s store) move(ctx context.Context, from entry, key string, change func(rec
 		}
 	}
 	return moved, present, jcache.ErrContention
+}
+
+var errChanged = errors.New("the session changed while it was moved")
+
+// abdicate ends the session that was read as from, in favour of the one under key.
+func (s store) abdicate(ctx context.Context, from entry, key string) (now sessionState, err error) {
+	base, hash := from.Value, hashIn(key)
+	return ending(func(leave leave) (sessionState, error) {
+		return s.alter(ctx, from, func(e *jcache.MutableEntry[string, record], r record) error {
+			if !bytes.Equal(r.attributes, base.attributes) || r.maxInactive != base.maxInactive {
+				return errChanged
+			}
+			leave(e, r.tombstone(renewed, hash[:]))
+			return nil
+		})
+	})
+}
+
+// For room that a removal has made, which somebody else may have taken.
+const (
+	roomTries = 8
+	roomPause = 5 * time.Millisecond
+)
+
+// moveWithoutRoom moves a session where there is no room for a copy: the old record goes
+// first, and makes it. Should somebody else take the room, the session is lost: an id that is
+// renewed must not live on. Nor can it come back, since a logout may have met its end.
+func (s store) moveWithoutRoom(ctx context.Context, from entry, key string, moved record) (now sessionState, err error) {
+	if now, err = s.abdicate(ctx, from, key); err != nil || now != present {
+		return now, err
+	}
+	for try := range roomTries {
+		if err = s.cache.Put(ctx, key, moved); !errors.Is(err, jcache.ErrFull) {
+			return present, err
+		}
+		select {
+		case <-ctx.Done():
+			return present, err
+		case <-time.After(roomPause << try):
+		}
+	}
+	return present, fmt.Errorf("httpsession: the session is lost with its renewal: %w", err)
 }

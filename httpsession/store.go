@@ -144,23 +144,31 @@ func (s store) fits(attributes int) error {
 // may run several times. A session that is not there any more is state gone, and
 // one that has ended its state; change is then not called.
 func (s store) edit(ctx context.Context, from entry, change func(record) (record, error)) (edited record, now sessionState, err error) {
+	now, err = s.alter(ctx, from, func(e *jcache.MutableEntry[string, record], r record) (err error) {
+		if edited, err = change(r); err == nil {
+			e.SetValue(edited)
+		}
+		return err
+	})
+	return edited, now, err
+}
+
+// alter is edit for a change that stores by itself. Its error is returned as it is.
+func (s store) alter(ctx context.Context, from entry, change func(*jcache.MutableEntry[string, record], record) error) (now sessionState, err error) {
 	var refused error // by change
 	now, err = jcache.InvokeEntry(ctx, s.cache, from, func(_ context.Context, e *jcache.MutableEntry[string, record]) (sessionState, error) {
 		r, ok, err := e.Value()
 		if err != nil || !ok || r.state != live {
 			return stateOf(r, ok), err
 		}
-		if edited, refused = change(r); refused != nil {
-			return present, refused
-		}
-		e.SetValue(edited)
-		return present, nil
+		refused = change(e, r)
+		return present, refused
 	})
 	if refused == nil && errors.Is(err, jcache.ErrUndecodable) {
 		s.damaged(err)
-		return edited, gone, nil
+		return gone, nil
 	}
-	return edited, now, err
+	return now, err
 }
 
 // touch moves the session's deadline and leaves its attributes alone.

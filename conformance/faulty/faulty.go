@@ -74,8 +74,8 @@ type cache struct {
 	f driver.Features
 }
 
-// Features passes on what the wrapped cache has. Calls of Watcher, Locker, Locality
-// and Unwrapper have no faults.
+// Features passes on what the wrapped cache has. Calls of Watcher, Locker, Locality,
+// Unwrapper and Prolonger have no faults.
 func (c *cache) Features() driver.Features {
 	f := c.f
 	if f.BatchGetter != nil {

@@ -16,6 +16,7 @@ type Features struct {
 	Locker      Locker
 	Locality    Locality
 	Unwrapper   Unwrapper
+	Prolonger   Prolonger // without a name, see there
 }
 
 // FeaturesOf asserts each optional interface of c once. A cache that wraps
@@ -37,6 +38,7 @@ func FeaturesOf(c Cache) Features {
 	f.Locker, _ = c.(Locker)
 	f.Locality, _ = c.(Locality)
 	f.Unwrapper, _ = c.(Unwrapper)
+	f.Prolonger, _ = c.(Prolonger)
 	return f
 }
 

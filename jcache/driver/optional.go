@@ -53,6 +53,20 @@ type Toucher interface {
 	Touch(ctx context.Context, key string, token Token, deadline time.Time) (touched bool, err error)
 }
 
+// Prolonger makes a record live longer without writing it again, which needs no room. It is
+// the way out where a backend that is no Toucher is full: without it, moving a deadline
+// fails with ErrFull, and the record dies although it is used. It is no ability of its own,
+// so it has no name as a [Feature].
+type Prolonger interface {
+	// Prolong makes the record under key live until deadline, and up to Info.ExpiryStep
+	// longer, if its token is still the given one, and keeps the token. If the key is
+	// absent or was written since, nothing is changed and prolonged is false.
+	Prolong(ctx context.Context, key string, token Token, deadline time.Time) (prolonged bool, err error)
+	// Prolonged returns the deadline that the record with the token has by Prolong, if it
+	// has one that has not passed. It is asked about records that are past their own.
+	Prolonged(ctx context.Context, key string, token Token) (deadline time.Time, prolonged bool, err error)
+}
+
 // Invoker executes functions where the records are, in one round trip whatever the
 // record's size, and never more than once. Without it, or where the process that serves
 // the key does not know the function, the record is read, the function is executed in

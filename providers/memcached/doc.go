@@ -1,5 +1,5 @@
 // Package memcached keeps caches on memcached servers,
-// through github.com/bradfitz/gomemcache. It is tested with memcached 1.6; whether another
+// through github.com/bradfitz/gomemcache. It needs the meta commands of memcached 1.6; whether another
 // server can do what it needs is found out when the provider connects to it.
 //
 //	manager, err := memcached.Open(ctx, memcached.Options{Servers: []string{"cache1", "cache2"}})
@@ -7,8 +7,8 @@
 // # What it promises
 //
 // Every process that lists the same servers and prefix sees the same records. Swap
-// is memcached's cas, and removing by Swap is a cas with a negative expiry; both are
-// atomic across processes. Deadlines of any length are kept: an item never goes before
+// is memcached's cas, and removing by Swap is a delete on condition of the cas number; both
+// are atomic across processes. Deadlines of any length are kept: an item never goes before
 // its deadline, and at most three seconds after.
 //
 // In steady state Get, Put, Delete and Swap are one exchange with one server, and
@@ -45,7 +45,9 @@
 // when only those of similar size have run out. For a cache that is as it should be. For
 // sessions it means that users are logged out: give the servers memory to spare, watch
 // their evictions, or run them with -M. With -M a write that finds no room fails with
-// driver.ErrFull; if it was a Put, memcached has dropped the key's old record by then.
+// driver.ErrFull; if it was a Put, memcached has dropped the key's old record by then. What
+// needs no room goes on: to read, to remove and, with Prolong, to move a deadline. So a session
+// can end, and lives as long as it is used.
 // A server that restarts has lost everything.
 //
 // A record must fit into an item: about 1 MiB, unless memcached was given another -I.

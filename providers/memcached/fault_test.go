@@ -137,7 +137,7 @@ func TestLostAcknowledgement(t *testing.T) {
 	// The write may still be under way.
 	eventually(t, "the write arrives", func() bool { item, _ := get(t, c, "k"); return text(item) == "new" })
 	item, _ := get(t, c, "k")
-	proxy.loseAnswer("cas ")
+	proxy.loseAnswer("md ")
 	if _, _, err := c.Swap(t.Context(), "k", item.Token, nil, time.Time{}); !errors.Is(err, driver.ErrIndeterminate) {
 		t.Errorf("Swap: %v, want ErrIndeterminate", err)
 	}

@@ -1,10 +1,12 @@
 package memcached
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -17,7 +19,9 @@ type lane struct {
 	server *server
 	conn   *conn
 	client *memcache.Client
-	broken bool // the connection must not be used again
+	lines  *bufio.Reader // of meta; nil until it is used
+	broken bool          // the connection must not be used again
+	used   time.Time     // since when it is not in use
 
 	cut    func()        // ends the connection, once
 	wasCut chan struct{} // closed when cut is done

@@ -1,6 +1,7 @@
 package memcached_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,7 +12,9 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 
 	"github.com/keepsake-cache/keepsake/internal/servertest"
+	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/providers/memcached"
 )
 
 func TestForeignItem(t *testing.T) {
@@ -154,4 +157,39 @@ func TestLongExpiry(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "a record whose deadline has passed goes", func() bool { _, found := get(t, c, "past"); return !found })
+}
+
+// TestLargestValue is the number in the README: what a value's key, its envelope, its header
+// and memcached's own take at most.
+func TestLargestValue(t *testing.T) {
+	const overhead = 342
+	caches, err := memcached.Open(t.Context(), patient(memcached.Options{Servers: addrs(servertest.Memcached(t))}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = caches.Close(context.Background()) })
+	c, err := jcache.CreateCache(t.Context(), caches, "largest", jcache.Options[string, []byte]{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Put(t.Context(), "k", make([]byte, 1<<20-overhead)); err != nil {
+		t.Errorf("1 MiB less %d bytes: %v", overhead, err)
+	}
+	if err := c.Put(t.Context(), "k", make([]byte, 1<<20-overhead+1)); !errors.Is(err, jcache.ErrTooLarge) {
+		t.Errorf("a byte more: %v, want ErrTooLarge", err)
+	}
+}
+
+// TestLargeValueFindsNoRoom: memcached has another answer for values above 512 KiB, which it
+// stores in parts.
+func TestLargeValueFindsNoRoom(t *testing.T) {
+	c := openCache(t, connectTo(t, servertest.Memcached(t, "-m", "4", "-M")), "parts")
+	rec := make([]byte, 700<<10)
+	var err error
+	for i := 0; err == nil && i < 100; i++ {
+		_, _, err = c.Swap(t.Context(), fmt.Sprint(i), driver.Token{}, rec, time.Time{})
+	}
+	if !errors.Is(err, driver.ErrFull) || errors.Is(err, driver.ErrIndeterminate) {
+		t.Errorf("Swap of a large record on a full server: %v, want ErrFull", err)
+	}
 }

@@ -151,10 +151,10 @@ func TestOpenUnusableServer(t *testing.T) {
 		defer web.Close()
 		misconfigured(t, memcached.Options{Servers: []string{web.Listener.Addr().String()}}, "does not speak memcached")
 	})
-	t.Run("without negative expiry", func(t *testing.T) {
+	t.Run("without meta commands", func(t *testing.T) {
 		proxy := newProxy(t, servertest.Memcached(t).Addr)
-		proxy.answer("cas ", " -1 ", "CLIENT_ERROR bad command line format\r\n")
-		misconfigured(t, memcached.Options{Servers: []string{proxy.addr}}, "negative expiry")
+		proxy.only("md ", "ERROR\r\n")
+		misconfigured(t, memcached.Options{Servers: []string{proxy.addr}}, "since 1.6")
 	})
 }
 

@@ -30,23 +30,27 @@ func probe(ctx context.Context, l *lane, prefix string) error {
 	case present.CasID == 0:
 		return fmt.Errorf("%w: it gives items no cas numbers; start it without -C", errUnusable)
 	}
-	item.Expiration, item.CasID = -1, present.CasID+1
-	switch err := do((*memcache.Client).CompareAndSwap); {
+	switch err := l.remove(ctx, item.Key, present.CasID+1); {
 	case err == nil:
-		return fmt.Errorf("%w: its cas does not compare", errUnusable)
+		return fmt.Errorf("%w: it removes an item on condition of a cas number that it has not", errUnusable)
 	case errors.Is(err, errRefused):
-		return fmt.Errorf("%w: it has no cas with a negative expiry, which removes an item; "+
-			"memcached has, other servers with its protocol may not", errUnusable)
+		return fmt.Errorf("%w: it has no meta commands, which memcached has since 1.6", errUnusable)
 	case !isAnswer(err):
 		return err
 	}
-	item.CasID = present.CasID
-	if err := do((*memcache.Client).CompareAndSwap); err != nil {
+	item.CasID = present.CasID + 1
+	switch err := do((*memcache.Client).CompareAndSwap); {
+	case err == nil:
+		return fmt.Errorf("%w: its cas does not compare", errUnusable)
+	case !isAnswer(err):
+		return err
+	}
+	if err := l.remove(ctx, item.Key, present.CasID); err != nil {
 		return err
 	}
 	found, err = l.get(ctx, item.Key)
 	if err == nil && found.of(item.Key) != nil {
-		return fmt.Errorf("%w: its cas with a negative expiry does not remove an item", errUnusable)
+		return fmt.Errorf("%w: it does not remove an item on condition of its cas number", errUnusable)
 	}
 	return err
 }

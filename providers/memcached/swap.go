@@ -39,14 +39,23 @@ func (c *cache) Swap(ctx context.Context, key string, old driver.Token, record [
 
 // replace stores or removes if the token is still the present one.
 func (c *cache) replace(ctx context.Context, l *lane, p place, old driver.Token, record []byte, deadline time.Time) (bool, error) {
-	if len(old.B) != tokenBytes || binary.BigEndian.Uint64(old.B[8:]) != l.conn.process {
-		return false, nil // no token of this driver, or of this process of the server
-	}
-	g, err := c.generation(ctx, l)
-	if err != nil || binary.BigEndian.Uint64(old.B) < g.floor {
+	if current, err := c.current(ctx, l, old); !current {
 		return false, err
 	}
-	return c.cas(ctx, l, p, g, old.N, record, deadline)
+	if record == nil {
+		return answered(l.remove(ctx, p.name, old.N))
+	}
+	return c.cas(ctx, l, p, old.N, record, deadline)
+}
+
+// current reports whether a token may be that of an item that is there: it is one of this
+// driver, of the server's process, and what it stands for was not cleared.
+func (c *cache) current(ctx context.Context, l *lane, token driver.Token) (bool, error) {
+	if len(token.B) != tokenBytes || binary.BigEndian.Uint64(token.B[8:]) != l.conn.process {
+		return false, nil
+	}
+	g, err := c.generation(ctx, l)
+	return err == nil && binary.BigEndian.Uint64(token.B) >= g.floor, err
 }
 
 // add stores if there is nothing, or only an item that was cleared.
@@ -67,10 +76,7 @@ func (c *cache) add(ctx context.Context, l *lane, p place, record []byte, deadli
 	if err != nil || current != nil || cleared == 0 {
 		return false, current, err
 	}
-	if g, err = c.generation(ctx, l); err != nil {
-		return false, nil, err
-	}
-	swapped, err := c.cas(ctx, l, p, g, cleared, record, deadline)
+	swapped, err := c.cas(ctx, l, p, cleared, record, deadline)
 	return swapped, nil, err
 }
 
@@ -87,19 +93,24 @@ func (c *cache) present(ctx context.Context, l *lane, p place) (current *driver.
 	return &item, 0, nil
 }
 
-// cas stores or removes (a nil record) if the item still has the number. A cas with
-// a negative expiry stores an item that has expired already.
-func (c *cache) cas(ctx context.Context, l *lane, p place, g generation, number uint64, record []byte, deadline time.Time) (bool, error) {
-	item := &memcache.Item{Key: p.name, Expiration: -1}
-	if record != nil {
-		var err error
-		if item, err = p.item(l, g, record, deadline); err != nil {
-			return false, err
-		}
+// cas stores if the item still has the number.
+func (c *cache) cas(ctx context.Context, l *lane, p place, number uint64, record []byte, deadline time.Time) (bool, error) {
+	g, err := c.generation(ctx, l)
+	if err != nil {
+		return false, err
+	}
+	item, err := p.item(l, g, record, deadline)
+	if err != nil {
+		return false, err
 	}
 	item.CasID = number
-	err := l.write(ctx, func(client *memcache.Client) error { return client.CompareAndSwap(item) })
-	if isAnswer(err) { // another number, or no item
+	return answered(l.write(ctx, func(client *memcache.Client) error { return client.CompareAndSwap(item) }))
+}
+
+// answered is the outcome of a write on condition of a cas number: there may be another
+// number, or no item.
+func answered(err error) (done bool, _ error) {
+	if isAnswer(err) {
 		return false, nil
 	}
 	return err == nil, err

@@ -63,7 +63,7 @@ func countTrips(t *testing.T) bool {
 			_, _, err := c.Swap(ctx, key, driver.Token{}, record("z"), time.Time{})
 			return err
 		}},
-		{"read and remove", 2 * n, map[string]int{"cmd_get": n, "cmd_set": n, "cas_hits": n}, func(_ int, key string) error {
+		{"read and remove", 2 * n, map[string]int{"cmd_get": n, "delete_hits": n}, func(_ int, key string) error {
 			item, _, err := c.Get(ctx, key)
 			if err == nil {
 				_, _, err = c.Swap(ctx, key, item.Token, nil, time.Time{})

@@ -258,10 +258,10 @@ func (c *Call) GetAll(keys []string, use func(i int, seen Record) (Change, error
 	errs := make([]error, len(keys))
 	failed := Parallel(len(items), func(at int) error {
 		var seen Record
-		if err := seen.parse(&items[at]); err != nil {
-			return err
-		}
 		i := index[items[at].Key]
+		if err := c.store.parse(c.ctx, keys[i], &items[at], &seen); err != nil {
+			return c.told(err)
+		}
 		return c.Use(keys[i], &seen, func(seen Record) (Change, error) { return use(i, seen) })
 	})
 	for at, err := range failed {

@@ -219,9 +219,25 @@ func (c *Call) look(key string, seen *Record) error {
 func (s *Store) read(ctx context.Context, key string, seen *Record) error {
 	item, found, err := s.cache.Get(ctx, key)
 	if err == nil && found {
-		return seen.parse(&item)
+		return s.parse(ctx, key, &item, seen)
 	}
 	*seen = Record{}
+	return err
+}
+
+// parse takes the header off an item that was read. A record past its own deadline may have
+// been prolonged.
+func (s *Store) parse(ctx context.Context, key string, item *driver.Item, seen *Record) error {
+	if err := seen.parse(item); err != nil || seen.Live || s.features.Prolonger == nil {
+		return err
+	}
+	deadline, prolonged, err := s.features.Prolonger.Prolonged(ctx, key, seen.Token)
+	if prolonged {
+		seen.Live, seen.Deadline = true, 0
+		if !deadline.IsZero() {
+			seen.Deadline = Millis(deadline)
+		}
+	}
 	return err
 }
 

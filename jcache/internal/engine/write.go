@@ -19,8 +19,16 @@ func (s *Store) apply(ctx context.Context, key string, seen *Record, ch *Change,
 			return s.touch(ctx, key, seen, ch.Deadline, once, now)
 		}
 		moved := ch.Moved(seen)
-		ch = &moved
+		done, err := s.write(ctx, key, seen, &moved, once, now)
+		if errors.Is(err, driver.ErrFull) && s.features.Prolonger != nil {
+			return s.prolong(ctx, key, seen, ch.Deadline, once, now, err)
+		}
+		return done, err
 	}
+	return s.write(ctx, key, seen, ch, once, now)
+}
+
+func (s *Store) write(ctx context.Context, key string, seen *Record, ch *Change, once bool, now *Record) (done bool, err error) {
 	if err := CheckRecord(ch.Record, s.info.MaxRecordBytes); err != nil {
 		return false, err
 	}
@@ -111,6 +119,28 @@ func (s *Store) touch(ctx context.Context, key string, seen *Record, deadline in
 			return false, indeterminate(err)
 		}
 		// The token is kept by a touch, so the same one again does no harm.
+	}
+}
+
+// prolong is touch for a driver that has no room to write the record again, as full says. A
+// deadline cannot be moved back without room; but ExpiryStep is no matter. What it does may
+// be done again, so that an attempt of unknown outcome needs no settling.
+func (s *Store) prolong(ctx context.Context, key string, seen *Record, deadline int64, once bool, now *Record, full error) (done bool, err error) {
+	switch step := s.info.ExpiryStep.Milliseconds(); {
+	case deadline == 0 || seen.Deadline != 0 && deadline > seen.Deadline:
+	case seen.Deadline != 0 && deadline >= seen.Deadline-step:
+		return true, nil
+	default:
+		return false, full
+	}
+	for attempt := 0; ; attempt++ {
+		done, err = s.features.Prolonger.Prolong(ctx, key, seen.Token, Time(deadline))
+		switch {
+		case err == nil && !done && !once:
+			return false, s.read(ctx, key, now)
+		case !errors.Is(err, driver.ErrIndeterminate) || cause(ctx) != nil || attempt == maxSettles:
+			return done, err
+		}
 	}
 }
 
