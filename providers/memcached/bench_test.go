@@ -2,6 +2,9 @@ package memcached_test
 
 import (
 	"context"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/keepsake-cache/keepsake/internal/servertest"
@@ -74,5 +77,39 @@ func TestAllocations(t *testing.T) {
 		if n > 12 {
 			t.Errorf("%s: a Get allocates %v times, want at most 12", name, n)
 		}
+	}
+}
+
+// Reads by many callers at once.
+func BenchmarkCallers(b *testing.B) {
+	m, err := memcached.Open(b.Context(), memcached.Options{Servers: []string{servertest.Memcached(b).Addr}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close(context.Background()) //nolint:errcheck // the measuring is over
+	c, err := jcache.CreateCache(b.Context(), m, "callers", jcache.Options[string, []byte]{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := c.Put(b.Context(), "key", make([]byte, 100)); err != nil {
+		b.Fatal(err)
+	}
+	for _, callers := range []int{1, 16, 64} {
+		b.Run(strconv.Itoa(callers), func(b *testing.B) {
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			var wg sync.WaitGroup
+			for range callers {
+				wg.Go(func() {
+					for left.Add(-1) >= 0 {
+						if _, ok, err := c.Get(context.Background(), "key"); !ok || err != nil {
+							b.Error(ok, err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+		})
 	}
 }

@@ -83,7 +83,7 @@ func startTLS(ctx context.Context, raw net.Conn, a address, config *tls.Config) 
 func explain(err error, overTLS bool) error {
 	var op *net.OpError
 	switch {
-	case err == nil || errors.Is(err, errUnusable):
+	case err == nil || errors.Is(err, errUnusable) || errors.Is(err, errCrowded):
 		return err
 	case errors.As(err, &op) && op.Op == "remote error": // an alert of TLS
 		return fmt.Errorf("%w: %w", errUnusable, err)

@@ -53,6 +53,13 @@
 // A record must fit into an item: about 1 MiB, unless memcached was given another -I.
 // Larger ones are refused before they are sent.
 //
+// # Connections
+//
+// There are at most MaxConnections to each server. Calls beyond wait in a queue, in their
+// order, until their context ends. A server that takes no more connections is served with
+// those that there are; about once a second another one is tried. One that is unused for half a
+// minute is closed, but for the last.
+//
 // # Timeouts
 //
 // Calls end when their context does. A server that keeps silent for RequestTimeout,

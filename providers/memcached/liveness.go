@@ -107,6 +107,9 @@ func (p *Provider) watch() {
 		for {
 			select {
 			case <-tick.C:
+				for _, s := range p.servers {
+					s.adjust()
+				}
 			case <-p.soon:
 			case <-p.ctx.Done():
 				return

@@ -37,10 +37,15 @@ type Options struct {
 	// asks. Zero: 1 s.
 	ConnectTimeout time.Duration
 
+	// MaxConnections is how many connections there are to each server at most. A call
+	// that finds all of them in use waits for one until its context ends. Zero: 64, so that
+	// 15 processes stay below the servers' own limit, -c, which is 1024 by default. A server
+	// that takes no more gets on with those that it has.
+	MaxConnections int
+
 	// MaxIdleConnections is how many connections to each server are kept while
 	// they are not in use. Calls beyond it are served too, at the price of a
-	// connection each. Zero: 128. All application servers together should stay
-	// below the servers' own limit, -c, which is 1024 by default.
+	// connection each. Zero: 128. It does not count above MaxConnections.
 	MaxIdleConnections int
 
 	// User and Password are for servers that demand them (memcached -Y). They
@@ -59,6 +64,7 @@ const (
 	defaultPrefix             = "keepsake"
 	defaultRequestTimeout     = time.Second
 	defaultConnectTimeout     = time.Second
+	defaultMaxConnections     = 64
 	defaultMaxIdleConnections = 128
 )
 
@@ -89,8 +95,11 @@ var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "connectTimeout", Default: "1s", Min: int64(time.Millisecond),
 		Doc: "How long it may take to connect, with TLS and authentication."},
 		func(o *Options) *time.Duration { return &o.ConnectTimeout }),
+	setting.Into(setting.Setting{Name: "maxConnections", Default: "64", Min: 1, Max: 1 << 20,
+		Doc: "Connections to each server; calls beyond wait. All processes together stay below the server's -c, 1024 by default."},
+		func(o *Options) *int { return &o.MaxConnections }),
 	setting.Into(setting.Setting{Name: "maxIdleConnections", Default: "128", Min: 1, Max: 1 << 20,
-		Doc: "Unused connections kept for each server; at least as many as calls at once."},
+		Doc: "Unused connections kept for each server, of those of maxConnections."},
 		func(o *Options) *int { return &o.MaxIdleConnections }),
 	setting.Into(setting.Setting{Name: "user", Check: checkCredential, Doc: "User name for servers that demand one (memcached -Y)."},
 		func(o *Options) *string { return &o.User }),
@@ -159,6 +168,9 @@ func (o Options) complete() (Options, []address, error) {
 	}
 	if o.ConnectTimeout == 0 {
 		o.ConnectTimeout = defaultConnectTimeout
+	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = defaultMaxConnections
 	}
 	if o.MaxIdleConnections == 0 {
 		o.MaxIdleConnections = defaultMaxIdleConnections

@@ -30,7 +30,7 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	}
 	p := &Provider{opts: opts, ring: newRing(addresses), watcher: newWatcher()}
 	for i, a := range addresses {
-		p.servers = append(p.servers, &server{addr: a, picked: a, index: i, opts: opts, liveness: liveness{suspect: p.suspect}})
+		p.servers = append(p.servers, newServer(a, i, opts, p.suspect))
 	}
 	p.client = memcache.NewFromSelector(p.ring)
 	p.client.Timeout = opts.RequestTimeout

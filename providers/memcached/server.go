@@ -24,11 +24,13 @@ type server struct {
 	limit  atomic.Int64 // its item_size_max; 0: never connected
 
 	liveness
+	*pool
+	calls sync.WaitGroup
+}
 
-	mu     sync.Mutex
-	unused []*lane // the one used last comes last
-	closed bool
-	calls  sync.WaitGroup
+func newServer(a address, index int, opts Options, suspect func()) *server {
+	return &server{addr: a, picked: a, index: index, opts: opts, liveness: liveness{suspect: suspect},
+		pool: newPool(opts.MaxConnections, opts.MaxIdleConnections)}
 }
 
 var errClosed = errors.New("the provider is closed")
@@ -96,69 +98,62 @@ func (s *server) prove(ctx context.Context, l *lane) error {
 // take returns an unused connection that is alive, or a new one. After a nil error
 // the call counts as running.
 func (s *server) take(ctx context.Context) (*lane, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, s.busy(err)
+	}
 	for {
-		l, err := s.pop()
+		l, err := s.pop(&s.calls)
 		if err != nil {
+			s.leave()
 			return nil, err
 		}
 		if l == nil {
-			if l, err = s.connect(ctx); err != nil {
-				s.calls.Done()
+			if l, err = s.connect(ctx); err == nil {
+				return l, nil
 			}
-			return l, err
+			s.calls.Done()
+			if !errors.Is(err, errNoFurther) {
+				s.leave()
+				return nil, err
+			}
+			if s.withdraw() {
+				if err := s.enter(ctx); err != nil {
+					return nil, s.busy(err)
+				}
+			}
+			continue
 		}
 		if l.conn.idle() {
 			return l, nil
 		}
-		l.conn.hangUp()
+		s.hangUp(l)
 		s.calls.Done()
 	}
 }
 
-func (s *server) pop() (*lane, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, fmt.Errorf("%w: %w", driver.ErrUnavailable, errClosed)
+// busy is the error of a call that has waited in vain for a connection.
+func (s *server) busy(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("memcached %s: %w", s.addr, err)
 	}
-	s.calls.Add(1)
-	n := len(s.unused)
-	if n == 0 {
-		return nil, nil
-	}
-	l := s.unused[n-1]
-	s.unused[n-1] = nil
-	s.unused = s.unused[:n-1]
-	return l, nil
+	return fmt.Errorf("%w: memcached %s: all connections are in use; raise maxConnections, or the server's -c: %w", driver.ErrUnavailable, s.addr, err)
 }
 
 // giveBack keeps a connection for the next call if it is in order. open is false if
 // it was closed because the call's context ended. A connection that broke otherwise
 // takes the unused ones with it, since most likely they are broken too.
 func (s *server) giveBack(l *lane, open bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if open && !l.broken && !s.closed && len(s.unused) < s.opts.MaxIdleConnections {
-		s.unused = append(s.unused, l)
-		return
+	broken := open && l.broken
+	if !open || broken || !s.push(l) {
+		s.hangUp(l)
 	}
-	l.conn.hangUp()
-	if open && l.broken {
+	if broken {
 		s.hangUpUnused()
 	}
+	s.leave()
 }
 
-// hangUpUnused closes the connections that are not in use; s.mu is held.
-func (s *server) hangUpUnused() {
-	for _, l := range s.unused {
-		l.conn.hangUp()
-	}
-	clear(s.unused)
-	s.unused = s.unused[:0]
-}
-
-// Between two attempts to connect to a server that breaks connections off. In all it is
-// given less than a tenth of a second.
+// Between two attempts to connect to a server that breaks connections off.
 const (
 	firstPause = time.Millisecond
 	lastPause  = 32 * time.Millisecond
@@ -179,31 +174,46 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// connect opens a connection.
+// errNoFurther: the server takes no further connection of this process, which has some.
+var errNoFurther = errors.New("no further connection")
+
+// connect opens a connection. A server that has as many as it takes accepts another one and
+// breaks it off, or lets it wait. A call of a process that has others had better wait for one of
+// those; one of a process that has none tries again, since that passes.
 func (s *server) connect(ctx context.Context) (*lane, error) {
-	bounded, cancel := context.WithTimeout(ctx, s.opts.ConnectTimeout)
+	timeout, others := s.opts.ConnectTimeout, s.connected()
+	if others {
+		timeout /= 4
+	}
+	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	c, err := dial(bounded, s.addr, s.opts)
-	// A server that has as many connections as it takes accepts another one and breaks
-	// it off. That passes.
-	for pause := firstPause; s.limit.Load() > 0 && brokenOff(err) && pause <= lastPause && wait(bounded, pause); pause *= 2 {
+	full := func() bool { return errors.Is(err, errCrowded) || s.limit.Load() > 0 && brokenOff(err) }
+	if others && ended(ctx) == nil && (full() || ended(bounded) != nil) {
+		return nil, errNoFurther
+	}
+	for pause := firstPause; full(); pause = min(2*pause, lastPause) {
+		if pause == lastPause && !errors.Is(err, errCrowded) || !wait(bounded, pause) {
+			break
+		}
 		c, err = dial(bounded, s.addr, s.opts)
 	}
 	if err != nil {
-		if s.limit.Load() == 0 && ctx.Err() == nil && !errors.Is(err, errUnusable) {
+		if s.limit.Load() == 0 && ctx.Err() == nil && !errors.Is(err, errUnusable) && !errors.Is(err, errCrowded) {
 			looking, cancel := context.WithTimeout(ctx, s.opts.ConnectTimeout)
 			defer cancel()
 			if why := misunderstood(looking, s.addr, s.opts.TLS != nil); why != nil {
 				return nil, s.unavailable(ctx, why)
 			}
 		}
-		if ctx.Err() == nil && bounded.Err() != nil {
+		if ctx.Err() == nil && bounded.Err() != nil && !errors.Is(err, errCrowded) {
 			err = fmt.Errorf("no connection within %s", driver.FormatDuration(s.opts.ConnectTimeout))
 		}
 		s.failed(ctx, err)
 		return nil, s.unavailable(ctx, err)
 	}
 	s.limit.Store(int64(c.limit))
+	s.opened()
 	return newLane(s, c), nil
 }
 
@@ -217,12 +227,4 @@ func (s *server) unavailable(ctx context.Context, err error) error {
 		return fmt.Errorf("memcached %s: %w", s.addr, err)
 	}
 	return fmt.Errorf("%w: memcached %s: %w", driver.ErrUnavailable, s.addr, err)
-}
-
-// close hangs up, and lets no further call begin.
-func (s *server) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	s.hangUpUnused()
 }
