@@ -15,8 +15,9 @@ var (
 	ErrNoSession = errors.New("httpsession: the handler is not wrapped by a session manager")
 	// ErrRequestOver: the session was used after its request had been served.
 	ErrRequestOver = errors.New("httpsession: the request is over")
-	// ErrEnded: the session was invalidated, or its id renewed, by another request
-	// while this one was running.
+	// ErrEnded: while this request was running, the session was invalidated or its id
+	// renewed by another one, or it expired, or its server has lost it. What this request
+	// has changed is not stored.
 	ErrEnded = errors.New("httpsession: the session has ended")
 	// ErrHeadersSent: the change needs a cookie, and the response has begun.
 	ErrHeadersSent = errors.New("httpsession: a cookie is needed and the response has begun")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,7 +100,7 @@ func TestAbsentBetweenReadAndWrite(t *testing.T) {
 	server, b := site.server(), newBrowser(t)
 	b.want(server, "/?set=k&value=v", 200, "")
 	id := b.id()
-	// The session expires between the read and the write of one request.
+	// The session vanishes between the read and the write of one request.
 	site.spy.hook(func(op string) error {
 		if op == "swap" {
 			site.spy.heal()
@@ -108,8 +109,8 @@ func TestAbsentBetweenReadAndWrite(t *testing.T) {
 		return nil
 	})
 	w := b.get(server, "/?get=k&set=k&value=w")
-	if w.Code != 200 || w.Body.String() != "v" || len(w.Result().Cookies()) != 0 {
-		t.Errorf("%d %q %v, want the request to end as it began", w.Code, w.Body.String(), w.Result().Cookies())
+	if w.Code != 409 || len(w.Result().Cookies()) != 0 {
+		t.Errorf("%d %q %v, want to be told that nothing was stored", w.Code, w.Body.String(), w.Result().Cookies())
 	}
 	b.cookies["__Host-session"] = id
 	b.want(server, "/?get=k", 404, "none\n")
@@ -123,5 +124,45 @@ func empty(t *testing.T, s *site) {
 	}
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestGoneIsOneAnswer: whatever a session has ended by during a request, and whichever call the
+// request has made, what cannot be stored is 409. What is gone before its time is counted.
+func TestGoneIsOneAnswer(t *testing.T) {
+	const idle = 200 * time.Millisecond
+	ends := map[string]struct {
+		do       func(*site, http.Handler, *browser)
+		vanished uint64
+	}{
+		"expired":     {func(*site, http.Handler, *browser) { <-time.After(2 * idle) }, 0},
+		"cleared":     {func(s *site, _ http.Handler, _ *browser) { empty(t, s) }, 1},
+		"invalidated": {func(_ *site, other http.Handler, b *browser) { b.get(other, "/?invalidate") }, 0},
+		"renewed":     {func(_ *site, other http.Handler, b *browser) { b.get(other, "/?renew") }, 0},
+	}
+	for name, end := range ends {
+		for _, call := range []string{"set=k&value=w", "delete=k", "timeout=9h", "renew", "incr=n"} {
+			t.Run(name+" "+call, func(t *testing.T) {
+				site := newSite(t, httpsession.Options{MaxInactive: idle}, app)
+				m := site.manager()
+				server, other, b := m.Handler(site.handler), site.server(), newBrowser(t)
+				b.want(server, "/?set=k&value=v", 200, "")
+				slow := newBrowser(t)
+				slow.cookies["__Host-session"] = b.id()
+				site.spy.hook(func(op string) error {
+					if op == "swap" || op == "put" {
+						site.spy.heal()
+						end.do(site, other, b)
+					}
+					return nil
+				})
+				if w := slow.get(server, "/?get=k&"+call); w.Code != 409 || len(w.Result().Cookies()) != 0 {
+					t.Errorf("%d %q %v, want 409", w.Code, w.Body.String(), w.Result().Cookies())
+				}
+				if got := m.Statistics().Vanished; got != end.vanished {
+					t.Errorf("%d sessions have vanished, want %d", got, end.vanished)
+				}
+			})
+		}
 	}
 }

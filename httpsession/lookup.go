@@ -37,7 +37,7 @@ func (s *Session) look(ctx context.Context) error {
 		return err
 	}
 	if !ok || e.Value.state != live || e.Value.over(now, s.opts.Lifetime) {
-		_ = s.lost(stateOf(e.Value, ok), true) // reads find nothing
+		_ = s.lost(stateOf(e.Value, ok)) // reads find nothing
 		return nil
 	}
 	s.touchDone = false

@@ -22,8 +22,8 @@ type Manager struct {
 	logSalt [16]byte
 	warned  struct{ http, detour atomic.Bool }
 
-	abandoned     atomic.Uint64
-	abandonWarned atomic.Int64 // when there was a line about it, in seconds
+	abandoned tally
+	vanished  tally
 }
 
 // New returns a manager that keeps its sessions in a cache of the given cache

@@ -178,6 +178,15 @@ func (r *record) idleSince(deadline time.Time) time.Time {
 	return time.UnixMicro(r.stored)
 }
 
+// expired reports whether the session has reached the end of its idle time. deadline is the
+// record's own, and zero if it is not known.
+func (r *record) expired(deadline, now time.Time) bool {
+	if deadline.IsZero() && r.maxInactive > 0 {
+		deadline = time.UnixMicro(r.stored).Add(r.maxInactive + touchInterval(r.maxInactive))
+	}
+	return !deadline.IsZero() && !now.Before(deadline)
+}
+
 // over reports whether the session has lived as long as any may.
 func (r *record) over(now time.Time, lifetime time.Duration) bool {
 	return lifetime > 0 && !now.Before(time.UnixMicro(r.created).Add(lifetime))

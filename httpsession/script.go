@@ -181,7 +181,7 @@ func (s *Session) move(ctx context.Context, name string, fn update) error {
 			return err
 		}
 		if now != present {
-			return s.lost(now, fn != nil)
+			return s.lost(now)
 		}
 		s.id, s.fresh = id, true
 		s.stored(key, r)
@@ -196,7 +196,7 @@ func (s *Session) write(ctx context.Context, name string, fn update) error {
 		return err
 	}
 	if now != present {
-		return s.lost(now, fn != nil)
+		return s.lost(now)
 	}
 	s.stored(s.from.Key, r)
 	return nil
@@ -221,16 +221,13 @@ func (s *Session) stored(key string, r record) {
 	s.see(entry{Key: key, Value: r})
 }
 
-// lost takes in that the session is not there any more. If it merely expired while the
-// request was running, what the request did counts as done just before, unless somebody
-// waits for it to be stored.
-func (s *Session) lost(now sessionState, waits bool) error {
-	s.trail = append(s.trail, victim{entry{Key: s.from.Key}, s.fresh})
-	if now == gone && !waits && !s.sent {
-		s.state, s.wishes = gone, wishes{}
-		s.opts.Logger.Debug("a session expired during a request that changed it", "session", s.manager.logID(s.id))
-		return nil
+// lost takes in that the session is not there any more: what the request did cannot be stored,
+// whichever of its calls did it, and whatever the session has ended by.
+func (s *Session) lost(now sessionState) error {
+	if now == gone && !s.from.Value.expired(s.from.Deadline, time.Now()) {
+		s.manager.vanish(s.id)
 	}
+	s.trail = append(s.trail, victim{entry{Key: s.from.Key}, s.fresh})
 	s.state = endedMeanwhile
 	s.see(entry{})
 	return ErrEnded

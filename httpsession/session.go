@@ -51,8 +51,8 @@ const (
 	unknown         sessionState = iota // not looked up yet
 	present                             // it is there
 	absent                              // there is none
-	gone                                // it expired during the request, which shows what it was
-	endedMeanwhile                      // it was invalidated or renewed during the request
+	gone                                // it expired during the request, or was lost by its server
+	endedMeanwhile                      // it ended during the request, by whatever
 	renewedRecently                     // shortly before the request
 )
 
@@ -99,7 +99,7 @@ func (s *Session) Info(ctx context.Context) (info Info, ok bool, err error) {
 	if err := s.look(ctx); err != nil {
 		return Info{}, false, err
 	}
-	exists := s.state == present || s.state == gone
+	exists := s.state == present
 	if !exists && !s.wishes.create {
 		return Info{}, false, nil
 	}

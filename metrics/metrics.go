@@ -20,6 +20,7 @@ var (
 	up     = prometheus.NewDesc("keepsake_server_up", "Whether a server of the provider can be used, as far as is known.", []string{"server"}, nil)
 
 	abandoned = prometheus.NewDesc("keepsake_sessions_abandoned_total", "Sessions given up because their server was down, by whenLost.", nil, nil)
+	vanished  = prometheus.NewDesc("keepsake_sessions_vanished_total", "Sessions that were gone before their time during a request.", nil, nil)
 )
 
 // Health returns the metrics keepsake_ready, keepsake_safe, keepsake_differences for each thing in
@@ -43,11 +44,14 @@ func Health(health func() jcache.Health) prometheus.Collector {
 	}}
 }
 
-// Sessions returns the metric keepsake_sessions_abandoned_total of a session manager. A
-// program with several wraps each registry with a label.
+// Sessions returns the metrics keepsake_sessions_abandoned_total and
+// keepsake_sessions_vanished_total of a session manager. A program with several wraps each
+// registry with a label.
 func Sessions(m *httpsession.Manager) prometheus.Collector {
-	return collector{[]*prometheus.Desc{abandoned}, func(to chan<- prometheus.Metric) {
-		to <- prometheus.MustNewConstMetric(abandoned, prometheus.CounterValue, float64(m.Statistics().Abandoned))
+	return collector{[]*prometheus.Desc{abandoned, vanished}, func(to chan<- prometheus.Metric) {
+		n := m.Statistics()
+		to <- prometheus.MustNewConstMetric(abandoned, prometheus.CounterValue, float64(n.Abandoned))
+		to <- prometheus.MustNewConstMetric(vanished, prometheus.CounterValue, float64(n.Vanished))
 	}}
 }
 
