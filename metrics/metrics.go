@@ -19,15 +19,20 @@ var (
 	differ = prometheus.NewDesc("keepsake_differences", "In how many other processes of the fleet something differs that should agree.", []string{"what"}, nil)
 	up     = prometheus.NewDesc("keepsake_server_up", "Whether a server of the provider can be used, as far as is known.", []string{"server"}, nil)
 
+	memory    = prometheus.NewDesc("keepsake_server_memory_bytes", "How much a server of the provider may fill, if it says so.", []string{"server"}, nil)
+	used      = prometheus.NewDesc("keepsake_server_used_bytes", "How much of that it has filled.", []string{"server"}, nil)
+	evictions = prometheus.NewDesc("keepsake_server_evictions_total", "Live entries that it has dropped for lack of room since it was started.", []string{"server"}, nil)
+
 	abandoned = prometheus.NewDesc("keepsake_sessions_abandoned_total", "Sessions given up because their server was down, by whenLost.", nil, nil)
 	vanished  = prometheus.NewDesc("keepsake_sessions_vanished_total", "Sessions that were gone before their time during a request.", nil, nil)
 )
 
 // Health returns the metrics keepsake_ready, keepsake_safe, keepsake_differences for each thing in
-// which other processes differ and, for each server of the providers, keepsake_server_up. The health is asked for when they are collected:
+// which other processes differ and, for each server of the providers, keepsake_server_up and,
+// where it is known, how full it is. The health is asked for when they are collected:
 // configfile.System.Health, or jcache.CacheManager.Health.
 func Health(health func() jcache.Health) prometheus.Collector {
-	return collector{[]*prometheus.Desc{ready, safe, differ, up}, func(to chan<- prometheus.Metric) {
+	return collector{[]*prometheus.Desc{ready, safe, differ, up, memory, used, evictions}, func(to chan<- prometheus.Metric) {
 		h := health()
 		to <- gauge(ready, h.Ready())
 		to <- gauge(safe, h.Safe())
@@ -40,6 +45,11 @@ func Health(health func() jcache.Health) prometheus.Collector {
 		}
 		for _, s := range h.Servers {
 			to <- gauge(up, s.Down == "", s.Name)
+			if s.Memory > 0 {
+				to <- prometheus.MustNewConstMetric(memory, prometheus.GaugeValue, float64(s.Memory), s.Name)
+				to <- prometheus.MustNewConstMetric(used, prometheus.GaugeValue, float64(s.Used), s.Name)
+				to <- prometheus.MustNewConstMetric(evictions, prometheus.CounterValue, float64(s.Evictions), s.Name)
+			}
 		}
 	}}
 }

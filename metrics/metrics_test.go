@@ -19,7 +19,7 @@ import (
 
 func TestHealthMetrics(t *testing.T) {
 	h := jcache.Health{Pending: []string{"copies are made"}}
-	h.Servers = []jcache.Server{{Name: "a:11211"}, {Name: "b:11211", Down: "nobody listens there"}}
+	h.Servers = []jcache.Server{{Name: "a:11211", Memory: 1 << 20, Used: 1000, Evictions: 7}, {Name: "b:11211", Down: "nobody listens there"}}
 	h.Differences = []jcache.Difference{{What: "clock", Process: "a"}, {What: "clock", Process: "b"}, {What: "cookieName of sessions", Process: "b"}}
 	want := `
 # HELP keepsake_differences In how many other processes of the fleet something differs that should agree.
@@ -32,6 +32,15 @@ keepsake_ready 1
 # HELP keepsake_safe Whether the next process of the fleet may be restarted, as /healthz says.
 # TYPE keepsake_safe gauge
 keepsake_safe 0
+# HELP keepsake_server_evictions_total Live entries that it has dropped for lack of room since it was started.
+# TYPE keepsake_server_evictions_total counter
+keepsake_server_evictions_total{server="a:11211"} 7
+# HELP keepsake_server_memory_bytes How much a server of the provider may fill, if it says so.
+# TYPE keepsake_server_memory_bytes gauge
+keepsake_server_memory_bytes{server="a:11211"} 1.048576e+06
+# HELP keepsake_server_used_bytes How much of that it has filled.
+# TYPE keepsake_server_used_bytes gauge
+keepsake_server_used_bytes{server="a:11211"} 1000
 # HELP keepsake_server_up Whether a server of the provider can be used, as far as is known.
 # TYPE keepsake_server_up gauge
 keepsake_server_up{server="a:11211"} 1

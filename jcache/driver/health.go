@@ -66,6 +66,11 @@ type Server struct {
 	Since time.Time
 	// Affected says what cannot be done while it is down.
 	Affected string
+	// Memory is how many bytes the server may fill, and Used how many it has filled.
+	// Evictions is how many live records it has dropped for lack of room since it was
+	// started. Memory is zero if all that is not known.
+	Memory, Used int64
+	Evictions    uint64
 }
 
 // Ready reports whether operations are carried out as configured.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -95,6 +96,9 @@ func sessionsOn(t testing.TB, opts httpsession.Options, servers ...string) http.
 		case err != nil:
 		case r.URL.RawQuery == "login":
 			err = s.Set("name", strings.Repeat("ann", 100))
+		case r.URL.Query().Has("store"):
+			n, _ := strconv.Atoi(r.URL.Query().Get("store"))
+			err = s.Set("data", make([]byte, n))
 		case r.URL.RawQuery == "renew":
 			err = s.Renew()
 		case r.URL.RawQuery == "logout":

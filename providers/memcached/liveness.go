@@ -104,11 +104,21 @@ func (p *Provider) watch() {
 	p.work.Go(func() {
 		tick := time.NewTicker(watchEvery)
 		defer tick.Stop()
+		weighed := time.Now()
 		for {
 			select {
 			case <-tick.C:
 				for _, s := range p.servers {
 					s.adjust()
+				}
+				if time.Since(weighed) >= loadEvery {
+					weighed = time.Now()
+					p.all(func(s *server) error {
+						if s.down() {
+							return nil
+						}
+						return s.weigh(p.ctx)
+					})
 				}
 			case <-p.soon:
 			case <-p.ctx.Done():
@@ -134,6 +144,9 @@ func (p *Provider) Health() (h driver.Health) {
 	var why []string
 	for _, s := range p.servers {
 		one := driver.Server{Name: string(s.addr)}
+		if l := s.now.Load(); l != nil {
+			one.Memory, one.Used, one.Evictions = l.memory, l.used, l.evictions
+		}
 		if o := s.outage.Load(); o != nil {
 			one.Down, one.Since = o.why, o.since
 			one.Affected = fmt.Sprintf("the keys on it, %.0f %% of all, are unavailable", 100*p.ring.share(s.index))

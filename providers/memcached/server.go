@@ -24,6 +24,7 @@ type server struct {
 	limit  atomic.Int64 // its item_size_max; 0: never connected
 
 	liveness
+	gauge
 	*pool
 	calls sync.WaitGroup
 }
@@ -214,6 +215,7 @@ func (s *server) connect(ctx context.Context) (*lane, error) {
 	}
 	s.limit.Store(int64(c.limit))
 	s.opened()
+	s.observe(s.opts.Logger, s.addr, c.load)
 	return newLane(s, c), nil
 }
 

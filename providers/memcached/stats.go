@@ -16,6 +16,7 @@ type traits struct {
 	// process tells the server's process from others at the same address, as far as
 	// this program lives.
 	process uint64
+	load    load
 }
 
 const (
@@ -46,6 +47,7 @@ func askTraits(w io.Writer, r *bufio.Reader) (t traits, err error) {
 	if err != nil {
 		return traits{}, err
 	}
+	t.load = loadOf(stats)
 	t.process, err = processOf(stats)
 	return t, err
 }
