@@ -46,6 +46,9 @@ func mergeSuccessors(x, y []byte) []byte {
 // end ends the session that was read as from and those that followed it, and reports whether
 // any of them was alive. A damaged record is as good as none.
 func (s store) end(ctx context.Context, from entry) (lived bool, err error) {
+	if err := s.noteEnd(ctx, from); err != nil {
+		return false, err
+	}
 	seen := make(map[string]bool)
 	for next := []entry{from}; len(next) > 0; {
 		e := next[0]
@@ -123,11 +126,15 @@ func (s store) move(ctx context.Context, from entry, key string, change func(rec
 	defer func() {
 		if copied && (err != nil || now != present) {
 			_, _ = s.cache.Remove(ctx, key) // nobody has its id
+			s.ends.withdraw(ctx, renewalMark(from.Key))
 		}
 	}()
 	for range maxMoves {
 		if moved, err = change(from.Value); err != nil {
 			return moved, present, err
+		}
+		if s.ends != nil {
+			moved.origin = originOf(from)
 		}
 		copied = true
 		if err = s.cache.Put(ctx, key, moved); errors.Is(err, jcache.ErrFull) {
@@ -154,6 +161,9 @@ var errChanged = errors.New("the session changed while it was moved")
 // abdicate ends the session that was read as from, in favour of the one under key.
 func (s store) abdicate(ctx context.Context, from entry, key string) (now sessionState, err error) {
 	base, hash := from.Value, hashIn(key)
+	if err := s.ends.note(ctx, renewalMark(from.Key), base, base.tombstone(renewed, hash[:])); err != nil {
+		return present, err
+	}
 	return ending(func(leave leave) (sessionState, error) {
 		return s.alter(ctx, from, func(e *jcache.MutableEntry[string, record], r record) error {
 			if !bytes.Equal(r.attributes, base.attributes) || r.maxInactive != base.maxInactive {

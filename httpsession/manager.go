@@ -57,9 +57,9 @@ func (m *Manager) Reconfigure(opts Options) error {
 	return nil
 }
 
-// Close waits for the operations in progress and closes the manager's cache. The
+// Close waits for the operations in progress and closes the manager's caches. The
 // sessions stay where they are.
-func (m *Manager) Close(ctx context.Context) error { return m.store.cache.Close(ctx) }
+func (m *Manager) Close(ctx context.Context) error { return m.store.close(ctx) }
 
 // Handler returns a handler whose requests have sessions: next finds the request's
 // own with From.

@@ -57,7 +57,10 @@ func later(a, b time.Time) time.Time {
 
 // merge returns what two servers made of a session.
 func (r *record) merge(o *record) record {
-	m := record{state: max(r.state, o.state), created: min(r.created, o.created), stored: max(r.stored, o.stored)}
+	m := record{state: max(r.state, o.state), created: min(r.created, o.created), stored: max(r.stored, o.stored), origin: r.origin}
+	if bytes.Compare(o.origin, m.origin) > 0 {
+		m.origin = o.origin
+	}
 	switch {
 	case o.state != live && r.state == live:
 		m.accessed = o.accessed

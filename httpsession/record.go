@@ -1,6 +1,7 @@
 package httpsession
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 //	stored       4 bytes, how many microseconds later its idle time began
 //	maxInactive  8 bytes, milliseconds; not positive: for ever
 //	chosen       8 bytes, when maxInactive was set; zero: at the beginning
+//	origin       32 bytes, only in version 4: the hash in the first store key of a session whose
+//	             id was renewed
 //	attributes   see below; of a session that has ended: successors
 //
 // Numbers are little-endian. A session that has ended leaves a record without
@@ -34,6 +37,7 @@ type record struct {
 	stored      int64
 	maxInactive time.Duration
 	chosen      int64
+	origin      []byte // immutable; nil: not known, or its own
 	attributes  []byte // immutable
 	successors  []byte // immutable
 }
@@ -49,7 +53,9 @@ const (
 
 const (
 	formatVersion = 3
+	withOrigin    = 4
 	fixedBytes    = 2 + 4*8 + 4
+	originBytes   = sha256.Size
 )
 
 var errRecord = errors.New("damaged session record")
@@ -65,12 +71,17 @@ func (recordCodec) ID() byte { return codecID }
 func (recordCodec) Append(dst []byte, r record) ([]byte, error) { return r.append(dst), nil }
 
 func (r *record) append(dst []byte) []byte {
-	dst = append(dst, formatVersion, byte(r.state))
+	version := byte(formatVersion)
+	if r.origin != nil {
+		version = withOrigin
+	}
+	dst = append(dst, version, byte(r.state))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.created))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.accessed))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(min(max(0, r.stored-r.accessed), math.MaxUint32)))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.maxInactive.Milliseconds()))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(r.chosen))
+	dst = append(dst, r.origin...)
 	if r.state == live {
 		return append(dst, r.attributes...)
 	}
@@ -80,7 +91,11 @@ func (r *record) append(dst []byte) []byte {
 // Decode keeps data, which is immutable as every stored record is. It checks the
 // whole structure, so that reading attributes cannot fail later.
 func (recordCodec) Decode(data []byte) (record, error) {
-	if len(data) < fixedBytes || data[0] != formatVersion || data[1] > byte(invalidated) {
+	fixed := fixedBytes
+	if len(data) > 0 && data[0] == withOrigin {
+		fixed += originBytes
+	}
+	if len(data) < fixed || data[0] != formatVersion && data[0] != withOrigin || data[1] > byte(invalidated) {
 		return record{}, fmt.Errorf("%w: %w", jcache.ErrUndecodable, errRecord)
 	}
 	r := record{
@@ -92,7 +107,10 @@ func (recordCodec) Decode(data []byte) (record, error) {
 	}
 	r.stored = r.accessed + int64(binary.LittleEndian.Uint32(data[18:]))
 	valid := false
-	if rest := data[fixedBytes:]; r.state == live {
+	if fixed > fixedBytes {
+		r.origin = data[fixedBytes:fixed]
+	}
+	if rest := data[fixed:]; r.state == live {
 		r.attributes, valid = rest, wellFormed(rest)
 	} else {
 		r.successors, valid = rest, wellFormedSuccessors(rest)
@@ -106,7 +124,7 @@ func (recordCodec) Decode(data []byte) (record, error) {
 // tombstone is what a session leaves that ends now.
 func (r *record) tombstone(s state, successors []byte) record {
 	now := time.Now().UnixMicro()
-	return record{state: s, created: r.created, accessed: now, stored: now, successors: successors}
+	return record{state: s, created: r.created, accessed: now, stored: now, origin: r.origin, successors: successors}
 }
 
 // millis saturates where milliseconds do not fit a Duration.

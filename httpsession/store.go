@@ -17,6 +17,7 @@ const tombstoneTTL = 10 * time.Minute
 // A store keeps records in a cache. With lineage.go it is where this package meets jcache.
 type store struct {
 	cache   *jcache.Cache[string, record]
+	ends    *ends       // nil where no ended session can come back
 	limit   int         // on the bytes of a record; zero: none
 	damaged func(error) // is told of records that cannot be decoded
 }
@@ -32,7 +33,23 @@ func openStore(ctx context.Context, caches *jcache.CacheManager, opts Options, l
 	if err != nil {
 		return store{}, err
 	}
-	return store{cache, cache.MaxValueBytes(), damaged}, nil
+	s := store{cache: cache, limit: cache.MaxValueBytes(), damaged: damaged}
+	if s.ends, err = openEnds(ctx, caches, opts); err != nil {
+		return store{}, errors.Join(err, cache.Close(ctx))
+	}
+	if s.ends != nil && s.limit > 0 {
+		s.limit -= originBytes
+	}
+	return s, nil
+}
+
+// close waits for the operations in progress and closes the caches.
+func (s store) close(ctx context.Context) error {
+	err := s.cache.Close(ctx)
+	if s.ends != nil {
+		err = errors.Join(err, s.ends.cache.Close(ctx))
+	}
+	return err
 }
 
 // longestLife is how long the records of these options are kept at most. Sessions that are given
@@ -63,12 +80,16 @@ func (p expiryPolicy) OnUpdate(key string, r record) jcache.Expiry { return p.On
 // OnAccess keeps the deadline: uses are recorded by touch, now and then.
 func (p expiryPolicy) OnAccess(string, record) jcache.Expiry { return jcache.Keep() }
 
-// find reads a session or its tombstone. One round trip. A damaged record is none.
+// find reads a session or its tombstone. One round trip, but for one that may have come back. A
+// damaged record is none.
 func (s store) find(ctx context.Context, key string) (entry, bool, error) {
 	e, ok, err := s.cache.GetEntry(ctx, key)
 	if errors.Is(err, jcache.ErrUndecodable) {
 		s.damaged(err)
 		return entry{Key: key}, false, nil
+	}
+	if ok && err == nil && s.ends.doubtful(&e) {
+		err = s.ends.apply(ctx, &e)
 	}
 	return e, ok, err
 }

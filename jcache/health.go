@@ -79,3 +79,15 @@ func (m *CacheManager) LeaveTimeout() time.Duration {
 	}
 	return 0
 }
+
+// Rejoined returns when the provider may last have put together what parts of a split network
+// had served apart, as far as this process can know. It then kept one of two entries of a key,
+// as a rule the one that was written last, and whatever one part had removed and the other one
+// had not is there again. ok is false if this provider does no such thing.
+func (m *CacheManager) Rejoined() (at time.Time, ok bool) {
+	s, ok := m.conn.(driver.Splitter)
+	if !ok {
+		return time.Time{}, false
+	}
+	return s.Rejoined(), true
+}

@@ -53,7 +53,8 @@
 //
 // A provider that knows how it and its servers are implements [Reporter]: /healthz, metrics,
 // log lines and the waiting for a safe moment are made of it. One that hands records over
-// when it is closed implements [Leaver]. A cache that knows which keys cannot be served, or
+// when it is closed implements [Leaver]. One whose servers do not agree after a split of their
+// network which records were removed implements [Splitter]. A cache that knows which keys cannot be served, or
 // which this process serves itself, implements [Locality].
 //
 // # Clocks

@@ -37,6 +37,15 @@ type Safety interface {
 	Safe() bool
 }
 
+// A Splitter is a Provider whose servers serve on in each part of a network that was split,
+// and keep one of two records of a key as a whole when the parts are rejoined. Whatever
+// ended or changed an entry in one part may then be undone by a record of the other one.
+type Splitter interface {
+	// Rejoined returns when parts may have been rejoined last, as far as this process can
+	// know: not before it connected. It costs nothing.
+	Rejoined() time.Time
+}
+
 // A Leaver is a Provider that hands records over to other processes when it is closed.
 type Leaver interface {
 	// LeaveTimeout is how long Close may take for that, whatever its context allows.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hazelcast/hazelcast-go-client/types"
@@ -24,8 +25,16 @@ func (s signal) signal() {
 type members struct {
 	changed signal // one has joined, or there is a connection again
 
+	rejoined atomic.Int64 // when that happened last, in nanoseconds since 1970
+
 	mu  sync.Mutex
 	all map[types.UUID]bool
+}
+
+// unsettled notes that there may be members with entries of another time.
+func (m *members) unsettled() {
+	m.rejoined.Store(time.Now().UnixNano())
+	m.changed.signal()
 }
 
 func (m *members) add(id types.UUID) {
@@ -35,7 +44,7 @@ func (m *members) add(id types.UUID) {
 		m.all = make(map[types.UUID]bool)
 	}
 	m.all[id] = true
-	m.changed.signal()
+	m.unsettled()
 }
 
 func (m *members) remove(id types.UUID) {
@@ -110,6 +119,11 @@ func (p *Provider) lookAtMaps() {
 		}
 	}
 }
+
+// Rejoined implements driver.Splitter. After a split of the network, and after a freeze of a
+// member, some members join the others and merge what they have; a client is only told that
+// they join, or loses its connection.
+func (p *Provider) Rejoined() time.Time { return time.Unix(0, p.members.rejoined.Load()) }
 
 // forget notes that a cache is closed.
 func (p *Provider) forget(c *cache) {

@@ -122,7 +122,7 @@ func (p *Provider) restored() {
 	if p.plan.client.Cluster.Unisocket {
 		p.deafen() // the client does not add listeners to another single connection
 	}
-	p.members.changed.signal()
+	p.members.unsettled()
 	p.signalGap()
 }
 
