@@ -50,9 +50,12 @@ func (c *cache) GetBatch(ctx context.Context, keys []string) ([]driver.Item, err
 		for j, key := range part {
 			asked[j] = key
 		}
-		errs[i] = c.read(ctx, func(ctx context.Context, m *hz.Map) (err error) {
-			found[i], err = m.GetAll(ctx, asked...)
-			return err
+		found[i], errs[i] = queued(ctx, c.provider, c.mean.expects(len(part)), func(ctx context.Context) (entries []types.Entry, err error) {
+			err = c.read(ctx, func(ctx context.Context, m *hz.Map) (err error) {
+				entries, err = m.GetAll(ctx, asked...)
+				return err
+			})
+			return entries, err
 		})
 	})
 	items := make([]driver.Item, 0, len(keys))
@@ -67,6 +70,7 @@ func (c *cache) GetBatch(ctx context.Context, keys []string) ([]driver.Item, err
 			}
 			if key, isString := e.Key.(string); ok && isString {
 				one.Key = key
+				c.mean.saw(one.Record)
 				items = append(items, one)
 			}
 		}

@@ -22,6 +22,7 @@ type cache struct {
 	physical atomic.Pointer[physical] // as the members were found to be
 	advised  atomic.Bool              // the operator knows what the map's configuration costs
 	timeless atomic.Bool              // the same, of updates after a split
+	mean     meanSize
 }
 
 // Info implements driver.Cache. Whether the map evicts is up to the members'
@@ -63,14 +64,29 @@ func item(value any) (driver.Item, bool, error) {
 // Get implements driver.Cache.
 func (c *cache) Get(ctx context.Context, key string) (driver.Item, bool, error) {
 	var value any
-	err := c.read(ctx, func(ctx context.Context, m *hz.Map) (err error) {
-		value, err = m.Get(ctx, key)
-		return err
-	})
+	var err error
+	if large := c.mean.expects(1); large > 0 {
+		value, err = queued(ctx, c.provider, large, func(ctx context.Context) (any, error) { return c.value(ctx, key) })
+	} else {
+		value, err = c.value(ctx, key)
+	}
 	if err != nil {
 		return driver.Item{}, false, err
 	}
-	return item(value)
+	one, found, err := item(value)
+	if found {
+		c.mean.saw(one.Record)
+	}
+	return one, found, err
+}
+
+// value returns what the client returns for a key.
+func (c *cache) value(ctx context.Context, key string) (value any, err error) {
+	err = c.read(ctx, func(ctx context.Context, m *hz.Map) (err error) {
+		value, err = m.Get(ctx, key)
+		return err
+	})
+	return value, err
 }
 
 // Put implements driver.Cache.

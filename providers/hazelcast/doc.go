@@ -66,7 +66,9 @@
 // # Calls
 //
 // Every call has a deadline: its context's, or RequestTimeout. A read whose first attempt
-// is not answered in half of that time, or in RequestTimeout, is made again. A write is
+// is not answered in half of that time, but half a second at least, or in RequestTimeout, is
+// made again. Of records of 16 KiB and more no more than 512 KiB are asked for at once; other
+// readers wait for their turn, and those who give up meanwhile have cost nothing. A write is
 // sent once. If its acknowledgement is lost, package jcache reads the entry and finds
 // out by the identifier of the write, for which half of the time is left; only if that
 // is impossible the error matches jcache.ErrIndeterminate. While there is no connection

@@ -24,6 +24,7 @@ type Provider struct {
 	client atomic.Pointer[hz.Client] // it is replaced if it does not find back to the cluster
 	link   link
 	locks  *remoteMap
+	queue  queue
 
 	members members
 
@@ -50,6 +51,7 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 		log:     plan.log,
 		feeds:   make(map[string]*feed),
 		caches:  make(map[*cache]string),
+		queue:   newQueue(),
 		members: members{changed: make(signal, 1)},
 		gap:     make(signal, 1),
 	}
