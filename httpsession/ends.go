@@ -11,9 +11,10 @@ import (
 // session is not enough: the session as the other part has it may be put there again. So each
 // tombstone is also kept under a key of its own, a mark, which nobody ever writes to otherwise,
 // and which therefore is there after a split whichever part it was made in. There are two:
-// one for an id that was renewed, and one for a session that has ended, under the first of all
+// one for an id, which was renewed, and one for a session that has ended, under the first of all
 // its ids, since the other part may have renewed it under way. A renewed session knows that
-// id, its origin.
+// id, its origin. A logout of a session that is not found leaves a mark for its id: it may be that
+// the part of the store that has the session is away.
 //
 // Marks are only looked for when a session may have come back: it is older than the moment in
 // which parts were rejoined, and nobody who knew of that has recorded a use of it since.
@@ -52,10 +53,10 @@ func (markPolicy) OnCreate(_ string, r record) jcache.Expiry { return jcache.Aft
 func (markPolicy) OnUpdate(_ string, r record) jcache.Expiry { return jcache.After(r.maxInactive) }
 func (markPolicy) OnAccess(string, record) jcache.Expiry     { return jcache.Keep() }
 
-// endMark and renewalMark are the keys of marks.
-func endMark(origin []byte) string { return "ended." + keyOf(storeHash(origin)) }
+// sessionMark and idMark are the keys of marks.
+func sessionMark(origin []byte) string { return "session." + keyOf(storeHash(origin)) }
 
-func renewalMark(key string) string { return "renewed." + key }
+func idMark(key string) string { return "id." + key }
 
 // originOf returns the hash in the first store key that a session had.
 func originOf(e entry) []byte {
@@ -82,12 +83,12 @@ func (e *ends) doubtful(session *entry) bool {
 
 // apply makes the entry the tombstone that its session has left, if there is one. One round trip.
 func (e *ends) apply(ctx context.Context, session *entry) error {
-	ended, renewal := endMark(originOf(*session)), renewalMark(session.Key)
-	marks, err := e.cache.GetAll(ctx, ended, renewal)
+	ofSession, ofID := sessionMark(originOf(*session)), idMark(session.Key)
+	marks, err := e.cache.GetAll(ctx, ofSession, ofID)
 	if err != nil {
 		return err
 	}
-	for _, key := range []string{renewal, ended} {
+	for _, key := range []string{ofID, ofSession} {
 		if mark, ok := marks[key]; ok {
 			session.Value, session.Deadline = mark, time.Time{}
 		}
@@ -101,7 +102,7 @@ func (e *ends) note(ctx context.Context, key string, session, tombstone record) 
 		return nil
 	}
 	life := session.maxInactive + touchInterval(session.maxInactive) + longestSplit
-	if session.state == live && session.maxInactive <= 0 {
+	if session.state == live && session.maxInactive <= 0 && session.created != 0 {
 		life = foreverMark
 	}
 	tombstone.maxInactive = max(life, e.least)
@@ -120,7 +121,8 @@ func (s store) noteEnd(ctx context.Context, from entry) error {
 	if s.ends == nil {
 		return nil
 	}
-	if from.Value.created == 0 { // it was not read
+	mark := idMark(from.Key)
+	if from.Value.created == 0 { // it was not read, or not found
 		e, ok, err := s.find(ctx, from.Key)
 		if err != nil {
 			return err
@@ -129,5 +131,8 @@ func (s store) noteEnd(ctx context.Context, from entry) error {
 			from = e
 		}
 	}
-	return s.ends.note(ctx, endMark(originOf(from)), from.Value, from.Value.tombstone(invalidated, nil))
+	if from.Value.created != 0 {
+		mark = sessionMark(originOf(from))
+	}
+	return s.ends.note(ctx, mark, from.Value, from.Value.tombstone(invalidated, nil))
 }

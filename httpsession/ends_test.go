@@ -54,6 +54,53 @@ func (p *part) server(t *testing.T) http.Handler {
 	return m.Handler(http.HandlerFunc(app))
 }
 
+// lose takes the sessions away, and returns what puts them back.
+func (p *part) lose(t *testing.T) (back func()) {
+	t.Helper()
+	c, err := p.OpenCache(t.Context(), "sessions", driver.CacheOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lost []driver.Item
+	for item, err := range c.(driver.Scanner).Scan(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost = append(lost, item)
+		if err := c.Delete(t.Context(), item.Key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		now := time.Now()
+		p.rejoined.Store(&now)
+		for _, item := range lost {
+			if err := c.Put(t.Context(), item.Key, item.Record, item.Deadline); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// A logout while the session is away, with the part of the store that has it, is a logout.
+func TestLogoutOfASessionThatIsAway(t *testing.T) {
+	p := newPart(t)
+	server := p.server(t)
+	for _, renewed := range []bool{false, true} {
+		b := newBrowser(t)
+		b.get(server, "/?set=user&value=ann")
+		if renewed {
+			b.get(server, "/?renew")
+		}
+		stolen := newBrowser(t)
+		stolen.cookies["__Host-session"] = b.id()
+		back := p.lose(t)
+		b.want(server, "/?invalidate", http.StatusOK, "")
+		back()
+		stolen.want(server, "/?info", http.StatusOK, "false")
+	}
+}
+
 // give puts what p has into another part. Of two records of a key one is kept, whichever.
 func (p *part) give(t *testing.T, to *part) {
 	t.Helper()

@@ -126,7 +126,7 @@ func (s store) move(ctx context.Context, from entry, key string, change func(rec
 	defer func() {
 		if copied && (err != nil || now != present) {
 			_, _ = s.cache.Remove(ctx, key) // nobody has its id
-			s.ends.withdraw(ctx, renewalMark(from.Key))
+			s.ends.withdraw(ctx, idMark(from.Key))
 		}
 	}()
 	for range maxMoves {
@@ -161,7 +161,7 @@ var errChanged = errors.New("the session changed while it was moved")
 // abdicate ends the session that was read as from, in favour of the one under key.
 func (s store) abdicate(ctx context.Context, from entry, key string) (now sessionState, err error) {
 	base, hash := from.Value, hashIn(key)
-	if err := s.ends.note(ctx, renewalMark(from.Key), base, base.tombstone(renewed, hash[:])); err != nil {
+	if err := s.ends.note(ctx, idMark(from.Key), base, base.tombstone(renewed, hash[:])); err != nil {
 		return present, err
 	}
 	return ending(func(leave leave) (sessionState, error) {
