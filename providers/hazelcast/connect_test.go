@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -28,11 +29,13 @@ import (
 	"github.com/keepsake-cache/keepsake/providers/hazelcast"
 )
 
-// notConnected expects Open to fail in time with an error of a kind, and returns it.
+// notConnected expects Open to fail with an error of a kind, and returns it: in time, or at once if
+// somebody has made a mistake.
 func notConnected(t *testing.T, d time.Duration, opts hazelcast.Options, kind error) error {
 	t.Helper()
 	start := time.Now()
 	_, err := hazelcast.Open(limited(t, d), opts)
+	atOnce := kind == jcache.ErrMisconfigured //nolint:errorlint // of two sentinels
 	if took := time.Since(start); took > d+time.Second {
 		t.Errorf("took %v, the deadline was after %v", took, d)
 	}
@@ -41,7 +44,7 @@ func notConnected(t *testing.T, d time.Duration, opts hazelcast.Options, kind er
 			t.Errorf("the error is %v, want %v alone", err, kind)
 		}
 	}
-	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jcache.ErrIndeterminate) {
+	if errors.Is(err, context.DeadlineExceeded) == atOnce || errors.Is(err, jcache.ErrIndeterminate) {
 		t.Errorf("the error is %v", err)
 	}
 	if strings.Contains(err.Error(), "\n") {
@@ -115,6 +118,45 @@ func TestWrongClusterName(t *testing.T) {
 	err := notConnected(t, 2*time.Second, hazelcast.Options{Servers: cluster(t).Addrs, ClusterName: "shop"}, jcache.ErrMisconfigured)
 	if !strings.Contains(err.Error(), `refuse this client: their cluster is not named "shop"`) {
 		t.Error(err)
+	}
+}
+
+// A mistake that does not mend itself ends opening, however patient it is.
+func TestMistakesEndAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		opts hazelcast.Options
+		want string
+	}{
+		"name":         {hazelcast.Options{Servers: cluster(t).Addrs, ClusterName: "shop"}, "refuse this client"},
+		"unknown host": {hazelcast.Options{Servers: []string{"host.invalid"}}, "there is no such host"},
+		"protocol":     {hazelcast.Options{Servers: []string{servertest.Memcached(t).Addr}}, "speaks another protocol"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.opts.ConnectTimeout = -time.Second
+			if err := notConnected(t, 20*time.Second, test.opts, jcache.ErrMisconfigured); !strings.Contains(err.Error(), test.want) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Failed openings leave nothing behind. It is not parallel, so that it counts its own goroutines.
+func TestFailedOpeningsLeaveNothing(t *testing.T) {
+	closed, err := servers.FreeAddr()
+	must(t, err)
+	for _, opts := range []hazelcast.Options{
+		{Servers: []string{closed}, ConnectTimeout: time.Millisecond},
+		{Servers: []string{servertest.Memcached(t).Addr}},
+		{Servers: cluster(t).Addrs, ClusterName: "shop"},
+	} {
+		before := runtime.NumGoroutine()
+		for range 50 {
+			if _, err := hazelcast.Open(t.Context(), opts); err == nil {
+				t.Fatal("it opened")
+			}
+		}
+		eventually(t, "the goroutines have ended", 5*time.Second, func() bool { return runtime.NumGoroutine() <= before })
 	}
 }
 

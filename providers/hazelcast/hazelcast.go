@@ -65,8 +65,9 @@ const (
 )
 
 // Open connects to a cluster and returns a manager of caches in it. If no member
-// lets the client in before the context ends, the error matches
-// jcache.ErrUnavailable.
+// answers before the context ends, the error matches jcache.ErrUnavailable. If one
+// refuses the client, or has another protocol or no good certificate, or if no server's name
+// is known, it matches jcache.ErrMisconfigured and comes at once.
 func Open(ctx context.Context, opts Options) (*jcache.CacheManager, error) {
 	p, err := Connect(ctx, opts)
 	if err != nil {

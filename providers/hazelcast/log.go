@@ -3,7 +3,6 @@ package hazelcast
 import (
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	hz "github.com/hazelcast/hazelcast-go-client"
@@ -16,20 +15,14 @@ type clientLog struct {
 	log        *slog.Logger
 	lostEvents func()
 	down       func() bool               // whether there is no connection, of which one line is enough
-	client     atomic.Pointer[hz.Client] // once it has started; until then, lines are reasons for not starting
-
-	mu      sync.Mutex
-	reason  string // why the last attempt to connect failed
-	refused bool   // a member has refused this client
+	client     atomic.Pointer[hz.Client] // once it has started
 }
 
-// The lines of the client, version 1.5.0, that matter. TestLostEventsAreNoticed,
-// TestGapAfterAReconnect and TestWrongClusterName fail if their text changes.
+// The lines of the client, version 1.5.0, that matter. TestLostEventsAreNoticed and
+// TestGapAfterAReconnect fail if their text changes.
 const (
 	lineQueueFull = "event could not be processed, corresponding queue is full"
 	lineListening = "source: handleConnectionOpened" // listeners are about to be added to a new connection
-	lineFailed    = "cannot connect to "
-	lineRefused   = "invalid credentials"
 )
 
 // Log implements the client's logger.Logger. The client's own troubles are warnings
@@ -44,33 +37,10 @@ func (l *clientLog) Log(weight hzlogger.Weight, line func() string) {
 		l.lostEvents()
 	}
 	switch {
-	case l.client.Load() == nil:
-		l.note(text)
+	case l.client.Load() == nil: // it starts, or its failure is an error
 	case weight <= hzlogger.WeightWarn && !l.down():
 		l.log.Warn("hazelcast client: " + trim(text))
 	case weight <= hzlogger.WeightInfo: // what tells of a lost connection is a line of the manager's
 		l.log.Debug("hazelcast client: " + trim(text))
 	}
-}
-
-// note keeps the reason for which the client does not start.
-func (l *clientLog) note(text string) {
-	failed, ok := strings.CutPrefix(text, lineFailed)
-	if !ok {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if strings.Contains(failed, lineRefused) {
-		l.refused = true
-	}
-	if _, reason, ok := strings.Cut(failed, ": "); ok && !strings.Contains(reason, "context ") {
-		l.reason = trim(reason)
-	}
-}
-
-func (l *clientLog) reasons() (reason string, refused bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.reason, l.refused
 }

@@ -49,6 +49,9 @@ const (
 	retryJitter           = 0.2
 )
 
+// defaultPorts are tried where an address has none.
+var defaultPorts = []string{"5701", "5702", "5703"}
+
 // file reads the client's file, or returns an empty one if there is none.
 func (o Options) file() (*clientfile.File, error) {
 	if o.ClientFile == "" {
@@ -129,7 +132,7 @@ func dialable(servers []string) (all []string) {
 			all = append(all, addr)
 			continue
 		}
-		for _, port := range []string{"5701", "5702", "5703"} {
+		for _, port := range defaultPorts {
 			all = append(all, net.JoinHostPort(bare, port))
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"time"
 
 	hz "github.com/hazelcast/hazelcast-go-client"
@@ -16,6 +14,9 @@ import (
 
 // start starts a client before the context ends.
 func (p *Provider) start(ctx context.Context) (*hz.Client, error) {
+	if err := p.reach(ctx); err != nil {
+		return nil, err
+	}
 	lines := &clientLog{log: p.log, lostEvents: p.signalGap, down: p.link.isDown}
 	cfg := p.plan.client
 	cfg.Logger.CustomLogger = lines
@@ -52,50 +53,26 @@ func (p *Provider) start(ctx context.Context) (*hz.Client, error) {
 	select {
 	case r := <-started:
 		if r.err != nil {
-			return nil, p.notStarted(ctx, lines, r.err)
+			return nil, notStarted(ctx, r.err)
 		}
 		lines.client.Store(r.client)
 		return r.client, nil
 	case <-ctx.Done():
-		return nil, p.notStarted(ctx, lines, ctx.Err())
+		return nil, notStarted(ctx, ctx.Err())
 	}
 }
 
-// notStarted says why nobody could be connected to, as far as that can be known: the
-// members refuse a wrong cluster name and a wrong password with the same answer.
-func (p *Provider) notStarted(ctx context.Context, lines *clientLog, err error) error {
-	if err = trimmed(err); ctx.Err() != nil {
+// notStarted is the error of a client that a member would have let in a moment ago.
+func notStarted(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case ctx.Err() != nil:
 		err = ctx.Err()
+	default:
+		err = trimmed(err)
 	}
-	servers := strings.Join(p.plan.servers, ", ")
-	reason, refused := lines.reasons()
-	if refused {
-		return fmt.Errorf("%w: the members at %s refuse this client: their cluster is not named %q, or the user and password are wrong: %w",
-			driver.ErrMisconfigured, servers, p.plan.clusterName, err)
-	}
-	if reason != "" {
-		reason = " (" + reason + ")"
-	}
-	kind, found := driver.ErrUnavailable, "nobody is listening there"
-	switch p.lookAt() {
-	case speaksTLS:
-		kind, found = driver.ErrMisconfigured, "who is listening there expects TLS, which is not configured"
-	case speaksPlain:
-		kind, found = driver.ErrMisconfigured, "who is listening there does not speak TLS, which is configured"
-	case speaksOther:
-		kind, found = driver.ErrMisconfigured, "who is listening there speaks another protocol"
-	case silent:
-		if strings.Contains(reason, "certificate") {
-			kind, found = driver.ErrMisconfigured, "who is listening there and this client do not trust each other"
-			break
-		}
-		found = "who is listening there does not answer; it may be no member, or stuck"
-	}
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	return fmt.Errorf("%w: no member of the cluster %q answers at %s: %s%s; or the cluster has another name or address: %w",
-		kind, p.plan.clusterName, servers, found, reason, err)
+	return fmt.Errorf("%w: a member answers, but the client does not find its way into the cluster: %w", driver.ErrUnavailable, err)
 }
 
 // lifecycle hears of a client's connections as a whole. It must not block.
@@ -128,8 +105,8 @@ func (p *Provider) restored() {
 
 const (
 	askInterval = 500 * time.Millisecond
-	// A client that has not found back to the cluster after stuckAfter, although
-	// somebody is listening there, is replaced. Every attempt to start another one
+	// A client that has not found back to the cluster after stuckAfter, although a
+	// member would let it in, is replaced. Every attempt to start another one
 	// that fails leaves a goroutine of the client behind, so the next attempts come
 	// later and later.
 	stuckAfter     = 5 * time.Second
@@ -144,7 +121,7 @@ func (p *Provider) awaitCluster() {
 	tick := time.NewTicker(askInterval)
 	defer tick.Stop()
 	patience := stuckAfter
-	var since time.Time // when somebody began to listen
+	var since time.Time // when a member began to let clients in
 	for p.link.isDown() {
 		select {
 		case <-p.life.Done():
@@ -157,8 +134,8 @@ func (p *Provider) awaitCluster() {
 			p.mu.Unlock()
 			return
 		}
-		switch {
-		case !p.somebodyListens():
+		switch seen, _ := p.lookAround(p.life, firstGreeting); {
+		case seen != welcomes:
 			since = time.Time{}
 		case since.IsZero():
 			since = time.Now()
@@ -173,17 +150,6 @@ func (p *Provider) answered() bool {
 	ctx, cancel := context.WithTimeout(p.life, time.Second)
 	defer cancel()
 	return p.ask(ctx) == nil
-}
-
-func (p *Provider) somebodyListens() bool {
-	for _, addr := range p.addresses() {
-		d := net.Dialer{Timeout: time.Second}
-		if conn, err := d.DialContext(p.life, "tcp", addr); err == nil {
-			_ = conn.Close() // nothing was written
-			return true
-		}
-	}
-	return false
 }
 
 // replace puts another client in the place of one that is stuck.
