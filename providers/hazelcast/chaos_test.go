@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/keepsake-cache/keepsake/internal/logtest"
 	"github.com/keepsake-cache/keepsake/internal/servers"
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -22,7 +25,8 @@ import (
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	cluster := startCluster(t, 2)
-	p := connect(t, hazelcast.Options{Servers: cluster.Addrs})
+	var log logtest.Log
+	p := connect(t, hazelcast.Options{Servers: cluster.Addrs, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	c := openCache(t, p, driver.CacheOptions{LongestTTL: time.Hour})
 	manager, err := jcache.NewManager(connect(t, hazelcast.Options{Servers: cluster.Addrs}), jcache.ManagerOptions{})
 	must(t, err)
@@ -41,6 +45,10 @@ func TestChaos(t *testing.T) {
 		must(t, cluster.Restart(0))
 		must(t, cluster.Await(limited(t, 90*time.Second), 2))
 		eventually(t, "a gap for the new member", 20*time.Second, func() bool { return events.count("gap") > gaps })
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != 2 || !strings.Contains(lines[0], "a member is gone") || !strings.Contains(lines[1], "a member has joined") || !strings.Contains(lines[1], "after=") {
+			t.Errorf("of a member that went and came back the log says %q", lines)
+		}
 	})
 	t.Run("a member joins that is configured otherwise", func(t *testing.T) { joinOdd(t, cluster) })
 	t.Run("one member hangs", func(t *testing.T) { hangOne(t, cluster, c) })

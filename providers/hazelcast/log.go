@@ -14,7 +14,6 @@ import (
 type clientLog struct {
 	log        *slog.Logger
 	lostEvents func()
-	down       func() bool               // whether there is no connection, of which one line is enough
 	client     atomic.Pointer[hz.Client] // once it has started
 }
 
@@ -25,9 +24,9 @@ const (
 	lineListening = "source: handleConnectionOpened" // listeners are about to be added to a new connection
 )
 
-// Log implements the client's logger.Logger. The client's own troubles are warnings
-// here: a call that fails because of them has its own error. What it says at its finer
-// levels may name keys, so it is not handed on.
+// Log implements the client's logger.Logger. What the client has to say of connections that come
+// and go is told in our words elsewhere, and a call that fails because of them has its own error.
+// At its finer levels it may name keys, so those are not handed on.
 func (l *clientLog) Log(weight hzlogger.Weight, line func() string) {
 	if weight > hzlogger.WeightDebug {
 		return
@@ -36,11 +35,7 @@ func (l *clientLog) Log(weight hzlogger.Weight, line func() string) {
 	if strings.Contains(text, lineQueueFull) || strings.Contains(text, lineListening) {
 		l.lostEvents()
 	}
-	switch {
-	case l.client.Load() == nil: // it starts, or its failure is an error
-	case weight <= hzlogger.WeightWarn && !l.down():
-		l.log.Warn("hazelcast client: " + trim(text))
-	case weight <= hzlogger.WeightInfo: // what tells of a lost connection is a line of the manager's
+	if weight <= hzlogger.WeightInfo {
 		l.log.Debug("hazelcast client: " + trim(text))
 	}
 }

@@ -3,10 +3,12 @@ package hazelcast
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	hzcluster "github.com/hazelcast/hazelcast-go-client/cluster"
 	"github.com/hazelcast/hazelcast-go-client/types"
 )
 
@@ -23,12 +25,13 @@ func (s signal) signal() {
 
 // members are those of the cluster, as the client was told.
 type members struct {
-	changed signal // one has joined, or there is a connection again
-
+	changed  signal       // one has joined, or there is a connection again
 	rejoined atomic.Int64 // when that happened last, in nanoseconds since 1970
 
-	mu  sync.Mutex
-	all map[types.UUID]bool
+	mu   sync.Mutex
+	log  *slog.Logger          // nil while all are told anew
+	all  map[types.UUID]string // their addresses
+	gone map[string]time.Time  // addresses, and since when nobody is there
 }
 
 // unsettled notes that there may be members with entries of another time.
@@ -37,27 +40,51 @@ func (m *members) unsettled() {
 	m.changed.signal()
 }
 
-func (m *members) add(id types.UUID) {
+// heard takes in what the client was told of a member.
+func (m *members) heard(e hzcluster.MembershipStateChanged) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.all == nil {
-		m.all = make(map[types.UUID]bool)
+	id, addr := e.Member.UUID, e.Member.Address.String()
+	_, known := m.all[id]
+	if e.State == hzcluster.MembershipStateRemoved {
+		delete(m.all, id)
+		if known && m.log != nil {
+			m.gone[addr] = time.Now()
+			m.log.Warn("hazelcast: a member is gone; its entries are served from their backups", "member", addr, "members", len(m.all))
+		}
+		return
 	}
-	m.all[id] = true
+	if m.all == nil {
+		m.all, m.gone = make(map[types.UUID]string), make(map[string]time.Time)
+	}
+	m.all[id] = addr
 	m.unsettled()
+	if known || m.log == nil {
+		return
+	}
+	attrs := []any{"member", addr, "members", len(m.all)}
+	if since, was := m.gone[addr]; was {
+		attrs = append(attrs, "after", time.Since(since).Round(time.Millisecond))
+		delete(m.gone, addr)
+	}
+	m.log.Info("hazelcast: a member has joined", attrs...)
 }
 
-func (m *members) remove(id types.UUID) {
+// tell tells the log of members that come and go from now on; those who were there do not count as
+// coming.
+func (m *members) tell(log *slog.Logger) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.all, id)
+	m.log = log
 }
 
 // clear forgets all members, of which there are others after a reconnect.
 func (m *members) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.log = nil
 	clear(m.all)
+	clear(m.gone)
 }
 
 func (m *members) count() int {

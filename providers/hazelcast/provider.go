@@ -71,6 +71,7 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 		return nil, err
 	}
 	p.client.Store(client)
+	p.members.tell(p.log)
 	select {
 	case <-p.members.changed: // those who were there at the beginning
 	default:

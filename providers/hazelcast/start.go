@@ -17,7 +17,7 @@ func (p *Provider) start(ctx context.Context) (*hz.Client, error) {
 	if err := p.reach(ctx); err != nil {
 		return nil, err
 	}
-	lines := &clientLog{log: p.log, lostEvents: p.signalGap, down: p.link.isDown}
+	lines := &clientLog{log: p.log, lostEvents: p.signalGap}
 	cfg := p.plan.client
 	cfg.Logger.CustomLogger = lines
 	cfg.AddLifecycleListener(func(e hz.LifecycleStateChanged) {
@@ -26,11 +26,9 @@ func (p *Provider) start(ctx context.Context) (*hz.Client, error) {
 		}
 	})
 	cfg.AddMembershipListener(func(e hzcluster.MembershipStateChanged) {
+		p.members.heard(e)
 		if e.State == hzcluster.MembershipStateRemoved {
-			p.members.remove(e.Member.UUID)
 			p.signalGap() // events that it had not sent yet went with it
-		} else {
-			p.members.add(e.Member.UUID)
 		}
 	})
 	type result struct {
@@ -99,6 +97,7 @@ func (p *Provider) restored() {
 	if p.plan.client.Cluster.Unisocket {
 		p.deafen() // the client does not add listeners to another single connection
 	}
+	p.members.tell(p.log)
 	p.members.unsettled()
 	p.signalGap()
 }
