@@ -90,6 +90,9 @@ func (p *Provider) lookAround(ctx context.Context, patience time.Duration) (most
 	for _, addr := range p.addresses() {
 		wg.Go(func() {
 			err := p.greet(ctx, addr)
+			if errors.Is(ctx.Err(), context.Canceled) && err != nil {
+				return // somebody else welcomes the client
+			}
 			seen := p.saw(addr, err)
 			mu.Lock()
 			defer mu.Unlock()

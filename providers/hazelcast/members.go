@@ -32,6 +32,8 @@ type members struct {
 	log  *slog.Logger          // nil while all are told anew
 	all  map[types.UUID]string // their addresses
 	gone map[string]time.Time  // addresses, and since when nobody is there
+
+	changes int // how often they changed
 }
 
 // unsettled notes that there may be members with entries of another time.
@@ -46,6 +48,10 @@ func (m *members) heard(e hzcluster.MembershipStateChanged) {
 	defer m.mu.Unlock()
 	id, addr := e.Member.UUID, e.Member.Address.String()
 	_, known := m.all[id]
+	if e.Member.LiteMember {
+		return // it has no entries
+	}
+	m.changes++
 	if e.State == hzcluster.MembershipStateRemoved {
 		delete(m.all, id)
 		if known && m.log != nil {
@@ -83,14 +89,16 @@ func (m *members) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.log = nil
+	m.changes++
 	clear(m.all)
 	clear(m.gone)
 }
 
-func (m *members) count() int {
+// count returns how many there are, at least one, and how often that has changed.
+func (m *members) count() (n, changes int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.all)
+	return max(1, len(m.all)), m.changes
 }
 
 // lookDelays are when the open maps are probed after a member has joined. It is given entries
@@ -118,6 +126,7 @@ func (p *Provider) lookAgain() {
 }
 
 func (p *Provider) lookAtMaps() {
+	p.directory.forget()
 	p.mu.Lock()
 	open := make([]*cache, 0, len(p.caches))
 	for c := range p.caches {

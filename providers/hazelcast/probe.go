@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"strings"
 	"time"
 
 	hz "github.com/hazelcast/hazelcast-go-client"
 	"github.com/hazelcast/hazelcast-go-client/types"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
 // probePrefix begins the keys of probes. Scans and watchers do not show them.
@@ -32,18 +35,24 @@ func (x treatment) and(y treatment) treatment {
 	return both
 }
 
-// probesPerMember is how many entries are tried for each member. A client does not learn which
-// member has an entry; of so many, a member has none in one of ten million cases.
-const probesPerMember = 16
-
 // probe finds out how the members treat the entries of a map. Maps that would lose records
 // are refused.
 func (m *remoteMap) probe(ctx context.Context) (treatment, error) {
-	n := probesPerMember * max(1, m.provider.members.count())
-	seen, errs := make([]treatment, n), make([]error, n)
-	parallel(n, func(i int) { seen[i], errs[i] = m.probeEntry(ctx) })
+	turn := m.provider.probing[maphash.String(probingSeed, m.name)%uint64(len(m.provider.probing))]
+	select {
+	case turn <- struct{}{}: // who probes the same map uses the same keys
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return treatment{}, notSent(ctx.Err())
+	}
+	keys, err := m.provider.keys(ctx)
+	if err != nil {
+		return treatment{}, err
+	}
+	seen, errs := make([]treatment, len(keys)), make([]error, len(keys))
+	parallel(len(keys), func(i int) { seen[i], errs[i] = m.probeEntry(ctx, keys[i]) })
 	all := seen[0]
-	for i := range n {
+	for i := range keys {
 		if errs[i] != nil {
 			return treatment{}, errs[i]
 		}
@@ -52,14 +61,19 @@ func (m *remoteMap) probe(ctx context.Context) (treatment, error) {
 	return all, nil
 }
 
+var probingSeed = maphash.MakeSeed()
+
 // probeEntry writes an entry, looks at what its member made of it, and removes it again.
-func (m *remoteMap) probeEntry(ctx context.Context) (found treatment, err error) {
-	key := probePrefix + types.NewUUID().String()
-	before, after := []byte("before"), []byte("after")
-	if err := m.write(ctx, func(ctx context.Context, m *hz.Map) error { return m.Set(ctx, key, before) }); err != nil {
+func (m *remoteMap) probeEntry(ctx context.Context, key string) (found treatment, err error) {
+	value := []byte("probe")
+	if err := m.write(ctx, func(ctx context.Context, m *hz.Map) error { return m.Set(ctx, key, value) }); err != nil {
 		return found, err
 	}
+	same := false
 	defer func() {
+		if same {
+			return
+		}
 		removed := m.write(ctx, func(ctx context.Context, m *hz.Map) error { return m.Delete(ctx, key) })
 		if err == nil {
 			err = removed
@@ -79,9 +93,8 @@ func (m *remoteMap) probeEntry(ctx context.Context) (found treatment, err error)
 		return found, fmt.Errorf("%w: the map %s has max-idle-seconds %d, with which entries that are in use die; remove that setting from the configuration of all members",
 			errors.ErrUnsupported, m.name, view.MaxIdle/1000)
 	}
-	var same bool
 	if err := m.write(ctx, func(ctx context.Context, m *hz.Map) (err error) {
-		same, err = m.ReplaceIfSame(ctx, key, before, after)
+		same, err = m.RemoveIfSame(ctx, key, value)
 		return err
 	}); err != nil {
 		return found, err
@@ -101,7 +114,7 @@ func (m *remoteMap) probeEntry(ctx context.Context) (found treatment, err error)
 func (c *cache) look(ctx context.Context) error {
 	found, err := c.probe(ctx)
 	if err != nil {
-		return err
+		return notProbed(ctx, err)
 	}
 	f := newPhysical(found.byDefault, c.longest)
 	f.uneven = found.uneven
@@ -117,6 +130,19 @@ func (c *cache) look(ctx context.Context) error {
 			"set that and the merge-policy LatestUpdateMergePolicy", "map", c.name)
 	}
 	return nil
+}
+
+// notProbed is the error of a probe. An entry of ours may be left that nobody sees; nothing of the
+// caller's was written.
+func notProbed(ctx context.Context, err error) error {
+	switch {
+	case !errors.Is(err, driver.ErrIndeterminate):
+		return err
+	case ctx.Err() != nil:
+		return notSent(ctx.Err())
+	default:
+		return fmt.Errorf("%w: the map cannot be probed: %w", driver.ErrUnavailable, errNoAnswer)
+	}
 }
 
 // adviseSpeed tells the operator, once, where a map's configuration costs round trips. life is

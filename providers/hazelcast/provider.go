@@ -26,7 +26,9 @@ type Provider struct {
 	locks  *remoteMap
 	queue  queue
 
-	members members
+	members   members
+	directory directory
+	probing   [16]chan struct{} // each full while a map whose name falls to it is probed
 
 	mu     sync.Mutex
 	feeds  map[string]*feed  // by the name of the map
@@ -54,6 +56,10 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 		queue:   newQueue(),
 		members: members{changed: make(signal, 1)},
 		gap:     make(signal, 1),
+	}
+	p.directory.turn = make(chan struct{}, 1)
+	for i := range p.probing {
+		p.probing[i] = make(chan struct{}, 1)
 	}
 	p.locks = &remoteMap{provider: p, name: plan.mapPrefix + locksName}
 	p.life, p.end = context.WithCancel(context.Background())
