@@ -137,7 +137,11 @@ func (s *server) busy(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("memcached %s: %w", s.addr, err)
 	}
-	return fmt.Errorf("%w: memcached %s: all connections are in use; raise maxConnections, or the server's -c: %w", driver.ErrUnavailable, s.addr, err)
+	why := "all connections are in use; raise maxConnections, or the server's -c"
+	if o := s.outage.Load(); o != nil {
+		why = o.why
+	}
+	return fmt.Errorf("%w: memcached %s: %s: %w", driver.ErrUnavailable, s.addr, why, err)
 }
 
 // giveBack keeps a connection for the next call if it is in order. open is false if
