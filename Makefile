@@ -8,7 +8,7 @@ FUZZTIME      := 30s
 NEMESISTIME   := 6m
 NEMESIS       := bin/nemesis run -config conformance/nemesis/peer.yaml -duration $(NEMESISTIME)
 
-.PHONY: help demo servers test check lint cross simulate fuzz bench bench-grid nemesis claims failover
+.PHONY: help demo servers test check lint cross simulate fuzz bench bench-grid nemesis claims failover faults
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -69,6 +69,9 @@ nemesis: ## hurt grids of real processes, as root their networks, too: half an h
 
 claims: ## what a grid keeps when members fail and the network splits, beside Hazelcast; ten minutes
 	go run ./conformance/nemesis table -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
+
+faults: servers ## what the servers' faults do to sessions, for minutes; the output is kept in docs/faults
+	KEEPSAKE_FAULTS=1 go test -count=1 -v -timeout 60m -run Fault ./providers/memcached >docs/faults/memcached.txt || { cat docs/faults/memcached.txt; exit 1; }
 
 failover: ## for how long clients of a grid are hindered when a member fails, beside Hazelcast; half an hour
 	go run ./conformance/nemesis failover -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml

@@ -79,7 +79,12 @@ func (v *visitor) visit(do string) (status int, body string) {
 // sessionsOn opens a session manager on a server. What a request does is its query.
 func sessionsOn(t testing.TB, opts httpsession.Options, servers ...string) http.Handler {
 	t.Helper()
-	caches, err := memcached.Open(t.Context(), patient(memcached.Options{Servers: servers}))
+	return sessionsWith(t, opts, memcached.Options{Servers: servers})
+}
+
+func sessionsWith(t testing.TB, opts httpsession.Options, provider memcached.Options) http.Handler {
+	t.Helper()
+	caches, err := memcached.Open(t.Context(), patient(provider))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +101,13 @@ func sessionsOn(t testing.TB, opts httpsession.Options, servers ...string) http.
 		case err != nil:
 		case r.URL.RawQuery == "login":
 			err = s.Set("name", strings.Repeat("ann", 100))
+		case r.URL.RawQuery == "count":
+			var n int
+			n, err = httpsession.Update(ctx, s, "n", func(n int, _ bool) (int, error) { return n + 1, nil })
+			name = strconv.Itoa(n)
+		case r.URL.RawQuery == "peek":
+			_, ok, gerr := httpsession.Get[int](ctx, s, "n")
+			name, err = strconv.FormatBool(ok), gerr
 		case r.URL.Query().Has("store"):
 			n, _ := strconv.Atoi(r.URL.Query().Get("store"))
 			err = s.Set("data", make([]byte, n))
