@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,6 +190,35 @@ func TestFloodSparesWhatIsUsed(t *testing.T) {
 				t.Errorf("%d of %d entries that were read again and again survived", survived, used)
 			}
 		})
+	}
+}
+
+// A full cache that rejects drops nothing that lives, however many writers it refuses.
+func TestRejectDropsNothing(t *testing.T) {
+	const entries = 100
+	c := bounded(t, memory.Options{MaxEntries: entries, WhenFull: memory.Reject})
+	for i := range entries {
+		if err := c.Put(t.Context(), fmt.Sprint(i), []byte("record"), never); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var writers sync.WaitGroup
+	for w := range 8 {
+		writers.Go(func() {
+			for i := range 20_000 {
+				key := fmt.Sprint("new", w, i) // which is refused
+				if i%2 == 0 {
+					key = fmt.Sprint(i % entries) // which is there
+				}
+				_ = c.Put(t.Context(), key, []byte("record"), never)
+			}
+		})
+	}
+	writers.Wait()
+	for i := range entries {
+		if !present(t, c, fmt.Sprint(i)) {
+			t.Errorf("entry %d is gone", i)
+		}
 	}
 }
 

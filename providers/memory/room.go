@@ -31,7 +31,7 @@ func (c *cache) use(e *entry) {
 func (c *cache) again(key string, err error) bool {
 	switch {
 	case !c.bounded():
-	case err == nil:
+	case err == nil && c.provider.opts.WhenFull == Evict:
 		c.makeRoom(key)
 	case errors.Is(err, driver.ErrFull):
 		return c.reclaim()
