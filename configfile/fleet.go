@@ -149,7 +149,7 @@ func (f *fleet) read(ctx context.Context, rosters *jcache.Cache[string, roster],
 	seen.take(began, f.now(), found, err == nil)
 	f.mu.Lock()
 	before := f.differences
-	f.differences = seen.differences(f.now(), says)
+	f.differences = append(seen.differences(f.now(), says), clocksOf(f.manager.Health().Servers)...)
 	if errors.Is(err, jcache.ErrUndecodable) {
 		f.differences = append(f.differences, jcache.Difference{What: versionOf, Process: "another process",
 			There: "one whose records cannot be read", Here: version(), Effect: "neither can read the other's sessions and entries"})

@@ -236,6 +236,37 @@ func TestProcessesWhoseClocksDiffer(t *testing.T) {
 	}
 }
 
+// Health implements driver.Reporter: one server has another time.
+func (p sharedProvider) Health() driver.Health {
+	return driver.Health{Servers: []driver.Server{{Name: "a:1", Ahead: time.Duration(serverAhead.Load())}}}
+}
+
+// serverAhead is what the clock of the shared store's server is ahead.
+var serverAhead atomic.Int64
+
+// A server with another time is named, too.
+func TestServersWhoseClocksDiffer(t *testing.T) {
+	defer serverAhead.Store(0)
+	for ahead, want := range map[time.Duration]string{
+		3 * time.Second:  "200 OK\nok\n",
+		90 * time.Second: "200 OK\nok\ndiffers: clock is 1m30s or more ahead in the server a:1\n",
+		-5 * time.Second: "200 OK\nok\ndiffers: clock is 5s or more behind in the server a:1\n",
+		-1 * time.Second: "200 OK\nok\n",
+	} {
+		sharing(t, func(t *testing.T, log *logtest.Log) {
+			serverAhead.Store(int64(ahead))
+			s := open(t, parse(t, "a.yaml", sharedYAML))
+			time.Sleep(time.Minute)
+			if got := health(s); got != want {
+				t.Errorf("%v: %s", ahead, got)
+			}
+			if said := strings.Count(log.Take(), "processes of the fleet differ"); said > 1 || (said == 1) != strings.Contains(want, "differs") {
+				t.Errorf("%v: it says so %d times", ahead, said)
+			}
+		})
+	}
+}
+
 // Web servers that list other memcached servers do not find each other's sessions.
 func TestServerListsThatDiffer(t *testing.T) {
 	a, b := servertest.Memcached(t), servertest.Memcached(t)

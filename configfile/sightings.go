@@ -69,6 +69,7 @@ const (
 	// before it counts as a loss.
 	clocksMayDiffer = 2 * time.Second
 	clocksLose      = 10 * time.Second
+	serverClock     = 2 * time.Second // how exact a server tells its time
 	unknown         = 1 << 62
 	// silent is after what time without a write a process counts as gone.
 	silent = 3 * fleetWrites
@@ -136,17 +137,35 @@ func (s *sightings) differences(now time.Time, says statement) (all []jcache.Dif
 				all = append(all, jcache.Difference{Process: name, What: what, There: there, Here: mine.text, Effect: mine.effect})
 			}
 		}
-		apart, how := o.least, "ahead"
+		ahead := max(0, o.least) // at least
 		if o.most < 0 {
-			apart, how = -o.most, "behind"
+			ahead = o.most
 		}
-		if apart > clocksMayDiffer {
-			d := jcache.Difference{Process: name, What: "clock", There: fmt.Sprintf("%v or more %s", apart.Round(time.Second), how)}
-			if apart > clocksLose {
+		if ahead.Abs() > clocksMayDiffer {
+			d := clockOf(name, ahead)
+			if ahead.Abs() > clocksLose {
 				d.Effect = "sessions and entries that the other has written end that much too late here, or too early"
 			}
 			all = append(all, d)
 		}
 	}
 	return all
+}
+
+// clocksOf returns which servers have another time than this process.
+func clocksOf(servers []jcache.Server) (all []jcache.Difference) {
+	for _, s := range servers {
+		if s.Ahead.Abs() > clocksMayDiffer+serverClock {
+			all = append(all, clockOf("the server "+s.Name, s.Ahead))
+		}
+	}
+	return all
+}
+
+func clockOf(who string, ahead time.Duration) jcache.Difference {
+	how := "ahead"
+	if ahead < 0 {
+		how = "behind"
+	}
+	return jcache.Difference{Process: who, What: "clock", There: fmt.Sprintf("%v or more %s", ahead.Abs().Round(time.Second), how)}
 }

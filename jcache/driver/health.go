@@ -71,6 +71,9 @@ type Server struct {
 	// started. Memory is zero if all that is not known.
 	Memory, Used int64
 	Evictions    uint64
+	// Ahead is by how much its clock is ahead of this process's, to a second or two, when it
+	// was asked last. Zero: by nothing, or nobody knows.
+	Ahead time.Duration
 }
 
 // Ready reports whether operations are carried out as configured.

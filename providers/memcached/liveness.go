@@ -145,7 +145,7 @@ func (p *Provider) Health() (h driver.Health) {
 	for _, s := range p.servers {
 		one := driver.Server{Name: string(s.addr)}
 		if l := s.now.Load(); l != nil {
-			one.Memory, one.Used, one.Evictions = l.memory, l.used, l.evictions
+			one.Memory, one.Used, one.Evictions, one.Ahead = l.memory, l.used, l.evictions, l.ahead
 		}
 		if o := s.outage.Load(); o != nil {
 			one.Down, one.Since = o.why, o.since

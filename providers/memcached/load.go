@@ -11,16 +11,20 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 )
 
-// A load is how full a server is. Zero: it does not say.
+// A load is how full a server is, and what time it has. Zero: it does not say.
 type load struct {
-	memory, used int64  // bytes
-	evictions    uint64 // live items that it has dropped since it was started
+	memory, used int64         // bytes
+	evictions    uint64        // live items that it has dropped since it was started
+	ahead        time.Duration // its clock, of this process's
 }
 
 func loadOf(stats map[string]string) (l load) {
 	l.memory, _ = strconv.ParseInt(stats["limit_maxbytes"], 10, 64)
 	l.used, _ = strconv.ParseInt(stats["bytes"], 10, 64)
 	l.evictions, _ = strconv.ParseUint(stats["evictions"], 10, 64)
+	if now, err := strconv.ParseInt(stats["time"], 10, 64); err == nil {
+		l.ahead = time.Until(time.Unix(now, 0)).Round(time.Second)
+	}
 	return l
 }
 

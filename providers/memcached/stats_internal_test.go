@@ -3,9 +3,11 @@ package memcached
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 func answering(text string) (io.Writer, *bufio.Reader) {
@@ -68,5 +70,16 @@ func TestAProcessIsTheSameForAllItsLife(t *testing.T) {
 	}
 	if of("7", "3", "1000") == of("8", "3", "1000") || of("1", "3", "1000") == of("1", "0", "1000") {
 		t.Error("another process is taken for the same")
+	}
+}
+
+// A server's clock is compared when it is greeted, and whenever it is asked for its load.
+func TestClockOfAServer(t *testing.T) {
+	for _, ahead := range []time.Duration{0, 90 * time.Second, -time.Hour} {
+		stats := fmt.Sprintf("STAT pid 1\r\nSTAT uptime 10\r\nSTAT time %d\r\nEND\r\n", time.Now().Add(ahead).Unix())
+		got, err := askTraits(answering("END\r\n" + stats))
+		if err != nil || (got.load.ahead-ahead).Abs() > 2*time.Second {
+			t.Errorf("%v ahead: got %v, %v", ahead, got.load.ahead, err)
+		}
 	}
 }
