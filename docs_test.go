@@ -269,6 +269,10 @@ func checkKeepsake(binary string, words []string) string {
 	if err != nil {
 		return "keepsake has no command " + words[0]
 	}
+	for _, inner := range regexp.MustCompile(`(?m)^  `+words[0]+` (\w+)`).FindAllStringSubmatch(string(help), -1) {
+		more, _ := exec.Command(binary, words[0], inner[1], "--help").CombinedOutput() // one of them may be left out
+		help = append(help, more...)
+	}
 	for _, w := range words[1:] {
 		name, _, _ := strings.Cut(w, "=")
 		if strings.HasPrefix(w, "--") && !strings.Contains(string(help), " "+name) {
