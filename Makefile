@@ -76,6 +76,14 @@ faults: servers ## what the servers' faults do to sessions, for minutes; the out
 failover: ## for how long clients of a grid are hindered when a member fails, beside Hazelcast; half an hour
 	go run ./conformance/nemesis failover -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
 
+faults: ## hurt the servers of each provider, and write what is lost to docs/faults and docs/promises.md; ten minutes
+	@internal/servers/install
+	@mkdir -p bin
+	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run TestFaults ./conformance/faults > bin/faults.log
+	head -1 docs/faults/stores.txt > bin/faults.head && mv bin/faults.head docs/faults/stores.txt
+	sed -n 's/^ *[a-z_]*\.go:[0-9]*: \(.* | .* | .* | .*\)/\1/p' bin/faults.log >> docs/faults/stores.txt
+	go test -count=1 -run TestPromises . -update
+
 $(LINT):
 	@mkdir -p $(TOOLS)
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)

@@ -39,6 +39,7 @@ var arrows = []struct {
 	{"conformance/internal/proxy", nil, "it breaks what passes and understands nothing of it"},
 	{"conformance/internal/lan", nil, "it passes packets on and understands nothing of them"},
 	{"conformance/faulty", []string{"jcache/driver"}, "it is a driver that fails on demand"},
+	{"conformance/faults", nil, "it is nothing but tests"},
 	{"conformance/sessionapp", []string{"httpsession", "configfile", "providers"}, "it is an application"},
 	{"conformance/nemesis", []string{"conformance/internal/lan", "jcache", "jcache/driver", "configfile", "providers", "providers/", "internal/servers"}, "it is an application, and starts what it hurts"},
 	{"command", []string{"jcache", "jcache/driver", "configfile", "conformance", "metrics", "internal/version"}, "it is an application without its providers, so that any provider's author can link it"},

@@ -1,0 +1,80 @@
+package keepsake_test
+
+const preface = `# Promises
+
+What is promised, by caches and by sessions, and what becomes of it when something goes wrong: it holds, or so much is lost.
+` + "`make faults`" + ` hurts the servers while two processes use them and writes to [docs/faults](faults) what it has counted; the names are those of
+tests. This page is made of both by a test. *Not examined* is said where nobody has looked. A promise is about what was
+acknowledged: what failed with an error is not lost.
+`
+
+var storeNames = []string{"memory", "peer", "memcached", "hazelcast"}
+
+// The promises, in the words in which conformance/faults counts them.
+const (
+	entryStays   = "an entry stays"
+	removalStays = "a removed entry stays removed"
+	oneCreator   = "an entry that was created by one is not replaced"
+	incrementsOn = "an increment counts once"
+	errorSays    = "an error says what happened, in time"
+	endsInTime   = "an entry ends at its deadline"
+	sessionLives = "a session lives"
+	changeStays  = "a change of a session stays"
+	logoutStays  = "a logout stays"
+	renewalStays = "a renewed id stays dead"
+)
+
+var (
+	ofCaches   = []string{entryStays, removalStays, oneCreator, incrementsOn, errorSays, endsInTime}
+	ofSessions = []string{sessionLives, changeStays, logoutStays, renewalStays}
+	promises   = append(append([]string{}, ofCaches...), ofSessions...)
+)
+
+var faults = []struct{ name, title, what string }{
+	{"kill", "A server is killed", "With kill -9, and does not come back; for memory, the process itself. Of peers and Hazelcast one of two or three."},
+	{"freeze", "A server stands still", "With SIGSTOP for some seconds, on Hazelcast for 20, and goes on then; for memory, the process itself."},
+	{"split", "The network is cut", "Between members, or between processes and servers."},
+	{"full", "There is no room", "And nothing may be evicted: whenFull: reject, memcached -M."},
+	{"evicting", "There is no room, and others make some", "Entries and sessions that nobody asks for again come in until twenty thousand of some kind were evicted."},
+	{"restarted empty", "A server comes back empty", "Of memcached one of two, of Hazelcast all, of peers one after the other."},
+	{"skewed clocks", "Clocks are apart", "By seconds: those of the processes, or of the members."},
+}
+
+// Evidence is tests that hold promises in faults, or why there is nothing to hold.
+var evidence = []struct {
+	store            string
+	faults, promises []string
+	says             string
+	tests            []string // directory.Name
+}{
+	{"memory", []string{"kill", "restarted empty"}, promises, "all is lost with the process, and nothing comes back", nil},
+	{"memory", []string{"freeze"}, promises, "nobody else is there meanwhile", nil},
+	{"memory", []string{"split"}, promises, "has no network", nil},
+	{"memory", []string{"skewed clocks"}, promises, "has one clock", nil},
+	{"memory", []string{"full"}, []string{entryStays, errorSays}, "", []string{"providers/memory.TestExpiredEntriesTakeNoRoom", "providers/memory.TestTooLargeEvictsNothing"}},
+	{"memory", []string{"evicting"}, []string{entryStays, sessionLives}, "what is used again stays", []string{"providers/memory.TestFloodSparesWhatIsUsed", "providers/memory.TestExpiredEntriesGoFirst"}},
+
+	{"peer", []string{"kill"}, ofCaches, "holds", []string{"conformance/nemesis.TestTwo"}},
+	{"peer", []string{"freeze", "skewed clocks", "full"}, ofCaches, "holds", []string{"conformance/nemesis.TestThree"}},
+	{"peer", []string{"split"}, ofCaches, "holds", []string{"conformance/nemesis.TestCuts"}},
+	{"peer", []string{"split"}, ofSessions, "holds", []string{"conformance/nemesis.TestVisitors", "providers/peer.TestVisitorsOfASplit"}},
+	{"peer", []string{"kill", "freeze"}, ofSessions, "holds in `make nemesis`", nil},
+	{"peer", []string{"evicting"}, []string{entryStays}, "what was not used for long is lost", []string{"providers/peer/internal/part.TestEvictionIsOverAllCaches"}},
+	{"peer", []string{"restarted empty"}, ofCaches, "holds", []string{"conformance/nemesis.TestTwo"}},
+	{"peer", []string{"restarted empty"}, []string{sessionLives, changeStays}, "holds", []string{"examples/hello.TestReadmeProgramSurvivesARollingRestart"}},
+
+	{"memcached", []string{"kill"}, ofCaches[:5], "unavailable on that server, an error that says so; holds on the others", []string{"providers/memcached.TestOneDeadServerOfTwo"}},
+	{"memcached", []string{"kill"}, []string{sessionLives}, "unavailable on that server, or given up by `whenLost`", []string{"conformance/sessionapp.TestAServerDownHurtsNoNewVisitor", "conformance/sessionapp.TestWhenLostNewSession"}},
+	{"memcached", []string{"freeze"}, []string{errorSays}, "", []string{"providers/memcached.TestFrozenServerAndDeadline"}},
+	{"memcached", []string{"split"}, []string{entryStays, errorSays, sessionLives}, "servers know nothing of each other: as when one stands still", []string{"providers/memcached.TestLivenessOfEachServerIsKnown"}},
+	{"memcached", []string{"full"}, []string{errorSays}, "", []string{"providers/memcached.TestFull"}},
+	{"memcached", []string{"evicting"}, []string{entryStays}, "what memcached evicts is lost, but no more than that", []string{"providers/memcached.TestFloodOfSmallItemsLosesNoRecord", "providers/memcached.TestEvictedGenerationLosesNoRecord"}},
+	{"memcached", []string{"restarted empty"}, []string{oneCreator, incrementsOn}, "", []string{"providers/memcached.TestSwapTokenOfRestartedServer"}},
+	{"memcached", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "ends that much too early or too late; told", []string{"configfile.TestProcessesWhoseClocksDiffer"}},
+
+	{"hazelcast", []string{"kill"}, []string{entryStays, errorSays}, "", []string{"providers/hazelcast.TestChaos"}},
+	{"hazelcast", []string{"freeze", "restarted empty"}, []string{errorSays}, "", []string{"providers/hazelcast.TestChaos"}},
+	{"hazelcast", []string{"split"}, []string{entryStays, removalStays}, "what one side removed comes back, see [what failures cost](peer.md#what-failures-cost)", nil},
+	{"hazelcast", []string{"evicting"}, []string{entryStays}, "maps that drop records early are refused, where a client can see it", []string{"providers/hazelcast.TestMapsThatLoseRecordsAreRefused"}},
+	{"hazelcast", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "ends that much too early or too late; told", []string{"configfile.TestProcessesWhoseClocksDiffer"}},
+}
