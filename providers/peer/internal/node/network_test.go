@@ -357,14 +357,31 @@ func TestCloseEndsOperations(t *testing.T) {
 
 // Processes that start at the same time are one grid.
 func TestAllStartAtOnce(t *testing.T) {
-	bubble(t, nil, func(g *grid) {
-		var starting sync.WaitGroup
-		for number := 1; number <= 3; number++ {
-			starting.Go(func() { g.startAs(number) })
-		}
-		starting.Wait()
-		t.Log("one grid after", g.settled(15*time.Second, g.processes...))
-	})
+	for _, count := range []int{3, 8, 12, 16} {
+		t.Run(fmt.Sprint(count), func(t *testing.T) {
+			bubble(t, nil, func(g *grid) {
+				began := time.Now()
+				var starting sync.WaitGroup
+				for number := 1; number <= count; number++ {
+					starting.Go(func() { g.startAs(number) })
+				}
+				starting.Wait()
+				g.within(15*time.Second, "all are in one grid", func() bool {
+					return !slices.ContainsFunc(g.processes, func(p *process) bool { return p.Stats().Members != count })
+				})
+				took := time.Since(began)
+				t.Logf("one grid after %v, whole after %v", took, took+g.settled(15*time.Second, g.processes...))
+				if took > 4*time.Second {
+					t.Errorf("it took %v until all are in one grid", took)
+				}
+				for _, p := range g.processes {
+					if n := p.Stats().Rebirths; n > 0 {
+						t.Errorf("%s was born again %d times", p.host, n)
+					}
+				}
+			})
+		})
+	}
 }
 
 // Where silence is suffered for longer than a replica may leave writes unacknowledged, a

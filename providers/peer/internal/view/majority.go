@@ -83,31 +83,42 @@ func (m *Machine) survives(group []topology.ID, here func(topology.ID) bool) boo
 // epoch: then whoever takes over will know it too.
 func (m *Machine) leasedByMost(epoch topology.Stamp) int64 {
 	least := int64(leaseForever)
-	for _, group := range groups(m.config) {
-		until := make([]int64, len(group))
-		all := int64(leaseForever) // until when everybody's lease lasts who has not ended
+	for g, group := range groups(m.config) {
+		until := make([]int64, len(group), 2*len(group))
 		for i, id := range group {
 			until[i] = never
 			switch {
-			case m.hasLeft(id):
+			case g > 0 && m.hasLeft(id): // the others are members
 				until[i] = leaseForever
 			case id == m.Self.ID || m.shows(id, epoch):
 				until[i] = m.leasedBy(id)
 			}
-			if m.Split != Auto || !m.over(id, m.Silence) {
-				all = min(all, until[i])
-			}
 		}
-		oldest := until[0]
-		slices.Sort(until)
-		n := len(until)
-		most := until[(n-1)/2] // more than half last as long
+		inOrder := append(until[len(until):], until...)
+		slices.Sort(inOrder)
+		n := len(inOrder)
+		most := inOrder[(n-1)/2] // more than half last as long
 		if n%2 == 0 {
-			most = max(most, min(oldest, until[n/2]))
+			most = max(most, min(until[0], inOrder[n/2]))
 		}
-		least = min(least, max(most, all))
+		least = min(least, max(most, m.leasedByAll(group, until, most)))
 	}
 	return least
+}
+
+// leasedByAll returns until when the lease lasts of everybody in a group who has not ended, or
+// less than enough if that is not longer than enough.
+func (m *Machine) leasedByAll(group []topology.ID, until []int64, enough int64) int64 {
+	all := int64(leaseForever)
+	for i, id := range group {
+		if until[i] >= all || m.Split == Auto && m.over(id, m.Silence) {
+			continue
+		}
+		if all = until[i]; all <= enough {
+			break
+		}
+	}
+	return all
 }
 
 // hasLeft reports whether a voter has shown that it knows the configuration, in which it is no
