@@ -170,7 +170,7 @@ func (m *membership) mayFound(now int64) bool {
 		return false
 	case m.reborn:
 		return len(alive) == 0 && now > rebornPatience*startup
-	case now > startup:
+	case now > startup && (first || now > slowness*startup):
 		return true
 	}
 	return first && m.met != 0 && now-m.met > startup/2
