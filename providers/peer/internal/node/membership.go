@@ -23,7 +23,7 @@ const (
 	handOffs = 32
 
 	// slowness is how many times as long as for others is waited for somebody who
-	// listens and does not answer.
+	// listens and does not answer, or who should begin and does not.
 	slowness = 3
 
 	// rebornPatience is how much longer than others a process that had to come back
