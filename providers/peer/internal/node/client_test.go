@@ -115,6 +115,34 @@ func TestClientsFollowTheLargerSide(t *testing.T) {
 	})
 }
 
+// A client that was cut off from all members is served soon after the cut, and not only when TCP
+// sends again what was lost in it.
+func TestClientsAreServedSoonAfterACut(t *testing.T) {
+	const cut, soon = 7 * time.Second, 1500 * time.Millisecond
+	bubble(t, asServer, func(g *grid) {
+		a, b, c := g.three()
+		client := g.client()
+		keys := client.fill("k", 30)
+		for _, p := range []*process{a, b, c} {
+			g.Cut(p.host, client.host)
+			g.Cut(client.host, p.host)
+		}
+		if _, err := client.get(keys[0], cut); err == nil {
+			t.Error("it was not cut off")
+		}
+		g.Rejoin(client.host)
+		began := time.Now()
+		for _, key := range keys {
+			if _, err := client.put(key, "of "+key, 2*cut); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took > soon {
+			t.Errorf("it was served after %v", took)
+		}
+	})
+}
+
 // Whoever begins before the servers waits for them.
 func TestClientsWaitForServers(t *testing.T) {
 	bubble(t, asServer, func(g *grid) {

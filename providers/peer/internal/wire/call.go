@@ -71,6 +71,7 @@ func (c *conn) answered(f frame) {
 	answer := slices.Clone(f.body)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.pings = 0
 	k := c.calls[f.id]
 	if k == nil {
 		return

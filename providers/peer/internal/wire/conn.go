@@ -14,8 +14,10 @@ const (
 	// connection counts as broken. TCP would wait for minutes, and for as long again
 	// after a cut is healed.
 	silence = 10 * time.Second
-	// pingEvery is how often the side that dialled asks for a sign of life.
-	pingEvery = 3 * time.Second
+	// pingEvery is how often the side that dialled asks for a sign of life. If there was none for
+	// so many in a row, a fresh connection is tried.
+	pingEvery = time.Second
+	maxPings  = 2
 	// pingID is the correlation of pings; no call comes so far.
 	pingID = 1<<64 - 1
 	// maxAnswers bounds the answers that wait for a peer which asks and does not read.
@@ -60,6 +62,9 @@ type conn struct {
 	calls        map[uint64]*call
 	last         uint64 // correlation
 	err          error  // why there is an end; nil: there is none
+
+	pings int    // since the last answer
+	renew func() // makes a fresh connection; nil: nobody does
 
 	wake chan struct{} // there are frames
 	end  chan struct{} // closed with err
@@ -233,6 +238,9 @@ func (c *conn) write(nc net.Conn, pings bool) error {
 				runtime.Gosched() // other callers are about to add frames
 			}
 		case <-ping:
+			if c.silent() && c.renew != nil {
+				c.renew()
+			}
 			// The answer is that the type is not known. If there is no room, others
 			// ask.
 			_, _ = c.add(nil, typePing, 0, pingID, nil)
@@ -246,6 +254,14 @@ func (c *conn) write(nc net.Conn, pings bool) error {
 			}
 		}
 	}
+}
+
+// silent counts a ping, and reports whether none of the last ones was answered.
+func (c *conn) silent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pings++
+	return c.pings > maxPings
 }
 
 // read takes frames. The answers to requests that came together leave together. The side

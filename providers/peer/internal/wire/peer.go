@@ -39,9 +39,10 @@ type Peer struct {
 	e     *Endpoint
 	hello atomic.Pointer[Hello]
 
-	mu    sync.Mutex
-	gone  bool
-	lines [classes]line
+	mu       sync.Mutex
+	gone     bool
+	lines    [classes]line
+	renewals int // under way
 }
 
 // A line is a succession of connections of one class.
@@ -112,7 +113,7 @@ func (p *Peer) conn(class Class) (*conn, error) {
 	if !l.made.IsZero() && time.Since(l.made) > longPause {
 		l.fails = 0
 	}
-	c, fails := newConn(p.e.opts.QueueBytes), l.fails
+	c, fails := p.newConn(), l.fails
 	if class == Bulk {
 		c.rate = bulkRate
 	}
@@ -121,6 +122,12 @@ func (p *Peer) conn(class Class) (*conn, error) {
 	}
 	*l = line{c: c, fails: fails + 1}
 	return c, nil
+}
+
+func (p *Peer) newConn() *conn {
+	c := newConn(p.e.opts.QueueBytes)
+	c.renew = p.Renew
+	return c
 }
 
 // keep makes a connection and serves it until it breaks.
@@ -134,13 +141,18 @@ func (p *Peer) keep(c *conn, class Class, fails int) {
 	p.mu.Lock()
 	p.lines[class].made = time.Now()
 	p.mu.Unlock()
+	p.serve(c, class, nc)
+}
+
+// serve serves a connection until it breaks.
+func (p *Peer) serve(c *conn, class Class, nc net.Conn) {
 	if !c.stopped() {
 		p.report(Connected, class, nil)
 	}
 	hello := p.hello.Load()
 	c.share = p.e.memory.share(p.ID)
 	defer c.share.leave()
-	err = c.run(nc, true, func(f frame) { p.e.dispatch(c, hello, f) })
+	err := c.run(nc, true, func(f frame) { p.e.dispatch(c, hello, f) })
 	p.report(Broken, class, err)
 	if class == Control && !errors.Is(err, ErrClosed) {
 		// Whether the process is gone is known soonest by knocking at its door.
