@@ -201,6 +201,9 @@ func (m *membership) carry() {
 	if fx.Config != nil {
 		m.adopt(fx.Config)
 	}
+	for _, id := range fx.Redial {
+		m.wire.Renew(id)
+	}
 	m.renewLeases()
 	for _, o := range fx.Offers {
 		m.wire.Peer(o.To, o.Addr)
@@ -312,6 +315,10 @@ func (m *membership) connection(e wire.Event) {
 		return
 	}
 	switch e.Kind {
+	case wire.Connected:
+		if e.Class == wire.Control {
+			m.step(func(now int64) { m.view.Reached(now, e.ID, &m.fx) })
+		}
 	case wire.Refused:
 		m.step(func(now int64) { m.view.Refused(now, e.ID) })
 	case wire.Replaced:

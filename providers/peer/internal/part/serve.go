@@ -66,7 +66,7 @@ func (r *Replica) Peek(now Now, cache, key string) (Found, Status) {
 	switch {
 	case r.lead == nil && (r.follow == nil || r.follow.learning != nil):
 		return Found{}, NotPrimary
-	case r.held, !r.leased(now), r.lead != nil && !r.lead.serving():
+	case r.held, r.mute(), !r.leased(now), r.lead != nil && !r.lead.serving():
 		return Found{}, Wait
 	}
 	_, e := r.lookup(cache, key)
@@ -81,8 +81,11 @@ func (r *Replica) Peek(now Now, cache, key string) (Found, Status) {
 
 func (r *Replica) leased(now Now) bool { return now.Mono < now.Lease || !r.o.Rules.On(rules.Lease) }
 
-// serves reports whether the primary may answer from what it has.
-func (r *Replica) serves(now Now) bool { return !r.held && r.reigns(now) }
+// serves reports whether the primary may answer from what it has. While it gives that to another
+// cluster it may not: there are later writes.
+func (r *Replica) serves(now Now) bool { return !r.held && !r.mute() && r.reigns(now) }
+
+func (r *Replica) mute() bool { return r.frozen && r.o.Rules.On(rules.Mute) }
 
 // reigns reports whether the primary may write.
 func (r *Replica) reigns(now Now) bool {
@@ -99,7 +102,7 @@ func (r *Replica) run(now Now, req *Request, fx *Effects) {
 	case now.Mono >= req.Expires:
 		r.reply(fx, req, Result{Status: Timeout})
 		return
-	case !r.serves(now), req.Kind != Get && (r.frozen || r.scarce() || l.full()):
+	case !r.serves(now), req.Kind != Get && (r.scarce() || l.full()):
 		l.stalled = append(l.stalled, req)
 		return
 	}
@@ -109,9 +112,7 @@ func (r *Replica) run(now Now, req *Request, fx *Effects) {
 			l.stalled = append(l.stalled, req)
 			return
 		}
-		if !r.frozen {
-			r.expire(now, sp, e)
-		}
+		r.expire(now, sp, e)
 	}
 	if r.o.Rules.On(rules.Barrier) && r.waits(req, sp, e) {
 		return

@@ -135,7 +135,7 @@ func (r *Replica) sweep(now Now) {
 	for _, sp := range r.list {
 		sp.dropIndex(now.Mono)
 	}
-	if !r.serves(now) || r.frozen {
+	if !r.serves(now) {
 		return
 	}
 	n := 0

@@ -95,6 +95,12 @@ const (
 	// Outnumber: members do not give themselves up for fewer that have gone on without them,
 	// if all sides may go on.
 	Outnumber
+	// FreshConnection: nobody is replaced for silence before a fresh connection has failed.
+	FreshConnection
+	// Mute: while it gives what it has to another cluster, one serves nothing.
+	Mute
+	// Seal: who was left behind takes no more writes before giving what the others lack.
+	Seal
 )
 
 // Names are the rules in order, for tests' output.
@@ -103,7 +109,7 @@ var Names = []string{
 	"ClaimCheck", "KeepUntilMerged", "MergeTombstones", "Monotone", "CopyThenDrop", "NumberedStream", "Reclaim", "Ancestry",
 	"CoordinatorFresh", "KeepLost", "Dedup", "RollForward", "ConfirmConfig", "KeepTail", "SettleFirst",
 	"ReportUnheard", "GreetLearner", "JoinBothWays", "DeafIsSilent",
-	"Hold", "OneSide", "FenceRequests", "ForkAlone", "Outnumber",
+	"Hold", "OneSide", "FenceRequests", "ForkAlone", "Outnumber", "FreshConnection", "Mute", "Seal",
 }
 
 // On reports whether a rule holds.

@@ -25,7 +25,7 @@ const (
 )
 
 // maxSteps is how many configurations there may be after that.
-const maxSteps = 12
+const maxSteps = 6
 
 // unserved looks for partitions that nobody serves, as long as the network is cut.
 func (w *world) unserved() {

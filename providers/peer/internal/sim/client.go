@@ -216,6 +216,16 @@ func (c *clients) crashed(m *member) {
 	c.gone(m)
 }
 
+// seclude says that the callers of a host do not reach it any more. What they asked for may
+// happen.
+func (c *clients) seclude(h *host) {
+	for _, o := range c.last {
+		if o != nil && o.outcome == pending && o.host == h {
+			c.finish(o, c.despair(o), part.Result{})
+		}
+	}
+}
+
 // gone says that a member does not answer any more.
 func (c *clients) gone(m *member) {
 	for _, o := range c.last {

@@ -23,6 +23,31 @@ func (w *world) flapAround(h *host) {
 	w.flapping(w.between(2, 8), func() func(from, to *host) bool { return around(h) })
 }
 
+// Seclude cuts one host off from the others and from its callers, once. A cut that is shorter than
+// Silence replaces nobody, and the callers come back at once; after a longer one they do when
+// the members have met.
+func Seclude(w *world) {
+	h := w.victim()
+	d, lineages := w.while(1500*ms), len(w.watch.lineages)
+	w.stalls = w.IntN(3) > 0
+	h.secluded = true
+	w.clients.seclude(h)
+	w.sever(around(h), d, func() {
+		short := d < int64(silence)
+		h.secluded = !short
+		w.hold(reunion, func() {
+			h.secluded = false
+			if short && len(w.watch.lineages) > lineages {
+				w.watch.fail("somebody was replaced for a cut of %d ms", d/ms)
+			}
+		})
+	})
+}
+
+// reunion is how long after a cut members that went on alone are one grid again, or about to be: one
+// and a half times Silence.
+const reunion = 600 * ms
+
 // FlapLink cuts what one host sends to another one, or both ways, again and again.
 func FlapLink(w *world) {
 	a, b := w.victim(), w.victim()

@@ -127,6 +127,9 @@ func (m *member) do(step func(now int64, fx *view.Effects)) {
 	if fx.Config != nil {
 		m.adopt(fx.Config)
 	}
+	for _, id := range fx.Redial {
+		m.redial(m.world.members[id])
+	}
 	for _, o := range fx.Offers {
 		m.offer(o)
 	}
@@ -275,6 +278,25 @@ func (m *member) refused(gone *member) {
 	} else {
 		m.view.Replaced(m.mono(), gone.id)
 	}
+}
+
+// redial makes a fresh connection, if that is possible now. What waited on the old one is lost.
+func (m *member) redial(to *member) {
+	w := m.world
+	w.log("%v redials %v", m, to)
+	w.after(w.between(2*ms, 30*ms), func() {
+		reached := w.reach(m.host, to.host) && w.reach(to.host, m.host)
+		lossy := w.lossy != nil && (m.host == w.lossy || to.host == w.lossy)
+		switch {
+		case !m.alive() || !reached || lossy && w.IntN(3) > 0:
+		case !to.alive():
+			m.refused(to)
+		case to.host.pausedTil <= w.now && m.host.pausedTil <= w.now:
+			w.log("%v has reached %v", m, to)
+			w.renew(m, to)
+			m.do(func(now int64, fx *view.Effects) { m.view.Reached(now, to.id, fx) })
+		}
+	})
 }
 
 // tick lets the machines do what time demands.

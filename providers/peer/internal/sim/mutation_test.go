@@ -22,6 +22,7 @@ var noticed = map[string]string{
 	"RollForward": "rolling 2", "ConfirmConfig": "rolling 2", "KeepTail": "lag 4", "SettleFirst": "shift 4",
 	"ReportUnheard": "bridge 3", "GreetLearner": "bridge 3", "JoinBothWays": "bridge 3", "DeafIsSilent": "deaf 3",
 	"Hold": "flap all 3", "OneSide": "flap 3", "FenceRequests": "shy 3", "ForkAlone": "shy 3", "Outnumber": "shy 3",
+	"FreshConnection": "seclude 2", "Mute": "seclude 2",
 }
 
 // unnoticed are the rules that others make up for, so that no promise is broken without
@@ -30,6 +31,7 @@ var noticed = map[string]string{
 var unnoticed = map[string]string{
 	"Fence":         "a primary that was replaced has no lease, and cannot commit without those who replaced it",
 	"CollectNewest": "members tell each other newer configurations anyway, so that a claimant rarely lacks one",
+	"Seal":          "the primary that still writes has usually gone, too, or has no lease without the member",
 	"ClaimCheck":    "a claim that forestalls somebody who is alive ends in a claim of that one, under a higher term",
 }
 

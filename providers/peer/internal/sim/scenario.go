@@ -107,7 +107,7 @@ func (w *world) noise() {
 // notice, when some have and some have not.
 func (w *world) while(longest int64) int64 {
 	if w.IntN(2) == 0 {
-		return w.between(int64(silence)-80*ms, int64(silence)+120*ms)
+		return w.between(int64(silence)-80*ms, int64(silence)+200*ms)
 	}
 	return w.between(50*ms, longest)
 }

@@ -232,11 +232,15 @@ func (w *world) detained(from, to *member, msg any, sent int64) bool {
 
 // reset breaks the connections between two members: what is on its way is lost.
 func (w *world) reset(a, b *member) {
-	for _, l := range []*link{w.link(a, b), w.link(b, a)} {
-		l.fresh, l.stalled, l.backoff = w.now+1, 0, 0
-	}
-	w.clients.lost(a, b)
-	w.clients.lost(b, a)
+	w.renew(a, b)
+	w.renew(b, a)
+}
+
+// renew replaces the connections by which a member sends to another one.
+func (w *world) renew(from, to *member) {
+	l := w.link(from, to)
+	l.fresh, l.stalled, l.backoff = w.now+1, 0, 0
+	w.clients.lost(from, to)
 }
 
 // crash ends a member. Its connections break, which most others notice.

@@ -127,7 +127,7 @@ func (m *Machine) supersede(now int64, joiner *topology.Member) {
 
 // recall knocks at the doors of the absent members in turn: who is alive hears where the
 // others are, and whose port refuses has ended.
-func (m *Machine) recall(fx *Effects) {
+func (m *Machine) recall(now int64, fx *Effects) {
 	if len(m.config.Absent) == 0 {
 		return
 	}
@@ -135,6 +135,9 @@ func (m *Machine) recall(fx *Effects) {
 	gone := m.config.Absent[m.absence.asked%len(m.config.Absent)]
 	if m.config.Successor(&gone) != nil {
 		return // somebody else is there
+	}
+	if p := m.peer(now, gone.ID); now-p.heard >= int64(m.Silence)/2 && now-p.tried >= int64(m.Lease) {
+		m.redial(now, gone.ID, p, fx)
 	}
 	fx.Send = append(fx.Send, Envelope{To: gone.ID, Addr: gone.Addr, Msg: &Probe{Mark: mark(m.config)}})
 }

@@ -245,7 +245,9 @@ func (m *Machine) leftBehind(now int64, c *topology.Config, fx *Effects) {
 	fx.Log = append(fx.Log, "the cluster has gone on without this member, and lacks partitions that it has")
 	// What is given must be all that was acknowledged: nothing is taken any more from those
 	// who have not gone on.
-	m.promise(now, max(m.promised, c.Stamp.Term), c.Coordinator(), fx)
+	if m.Rules.On(rules.Seal) {
+		m.promise(now, max(m.promised, c.Stamp.Term), c.Coordinator(), fx)
+	}
 	m.claim = nil
 	m.behind = b
 	m.catchUp(now, true, fx)

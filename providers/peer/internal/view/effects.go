@@ -18,6 +18,9 @@ type Effects struct {
 	// Offers are partitions to give to somebody of another cluster. They replace
 	// what was said about the same partition before.
 	Offers []Offer
+	// Redial are members to whom a fresh connection is to be made, whatever connections there
+	// are: those may wait for TCP to send again what was lost. If one can be made, call Reached.
+	Redial []topology.ID
 	// Rejoin: drop all data and come back under another ID, joining whoever is
 	// reachable. This machine is done.
 	Rejoin bool
@@ -29,7 +32,7 @@ type Effects struct {
 func (fx *Effects) Reset() {
 	clear(fx.Send)
 	clear(fx.Offers)
-	*fx = Effects{Offers: fx.Offers[:0], Send: fx.Send[:0], Log: fx.Log[:0]}
+	*fx = Effects{Offers: fx.Offers[:0], Send: fx.Send[:0], Redial: fx.Redial[:0], Log: fx.Log[:0]}
 }
 
 // An Envelope is a message to somebody.

@@ -2,7 +2,6 @@ package view
 
 import (
 	"math"
-	"time"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
@@ -19,6 +18,12 @@ type peer struct {
 	// which may be the same one in another life.
 	refusedAt int64
 	replaced  bool
+
+	heard int64 // when its last message came
+	rtt   int64 // how long an answer takes, the longest one of late
+	// reached is when a fresh connection to it was made. Tried is when the latest attempt
+	// began, and last when the one did after which it is not waited for any more.
+	reached, tried, last int64
 
 	leased int64 // when the latest heartbeat was sent for which it gave a lease
 	gave   int64 // when it was last given one
@@ -38,38 +43,10 @@ type peer struct {
 func (m *Machine) peer(now int64, id topology.ID) *peer {
 	p := m.peers[id]
 	if p == nil {
-		p = &peer{alive: now, leased: never, gave: never, toldAt: never, wonAt: never, askedAt: never, outdated: never}
+		p = &peer{alive: now, heard: now, reached: never, tried: never, last: never, leased: never, gave: never, toldAt: never, wonAt: never, askedAt: never, outdated: never}
 		m.peers[id] = p
 	}
 	return p
-}
-
-// end notes that a process has ended, for all that is known.
-func (p *peer) end(now int64, replaced bool) {
-	if !p.refused {
-		p.refused, p.refusedAt = true, now
-	}
-	p.replaced = p.replaced || replaced && p.refusedAt != never
-}
-
-// revive notes a sign of life.
-func (p *peer) revive() { p.refused, p.replaced = false, false }
-
-// over reports whether a process has certainly ended, and its data with it: its port has
-// refused for a while. A process that comes back under another ID closes its port, too, but
-// not for long.
-func (m *Machine) over(id topology.ID, while time.Duration) bool {
-	p := m.peers[id]
-	return p != nil && p.refused && !p.replaced && m.ticked-p.refusedAt > int64(while) || m.succeeded(id)
-}
-
-// suspects reports whether a process seems to have failed.
-func (m *Machine) suspects(now int64, id topology.ID) bool {
-	if id == m.Self.ID {
-		return false
-	}
-	p := m.peer(now, id)
-	return p.refused || now-p.alive > int64(m.Silence)
 }
 
 // expiry is for how long after it was given a lease counts, clocks of different speed
@@ -110,7 +87,7 @@ func (m *Machine) beat(now int64, fx *Effects) {
 	}
 	if m.coordinates() {
 		m.seek(now, fx)
-		m.recall(fx)
+		m.recall(now, fx)
 	}
 }
 
@@ -127,7 +104,7 @@ func (m *Machine) heartbeat(now int64, from topology.ID, hb *Heartbeat, fx *Effe
 	p.revive()
 	p.mark, p.promised, p.winner = hb.Mark, hb.Promised, hb.Winner
 	lease := hb.Mark.Lineage == m.config.Lineage && m.promised <= hb.Mark.Stamp.Term &&
-		m.config.Has(from) && m.config.Has(m.Self.ID) && !m.suspects(now, from)
+		m.config.Has(from) && m.config.Has(m.Self.ID) && now-p.alive <= int64(m.Silence)
 	if lease {
 		p.gave = now
 	}
@@ -147,6 +124,7 @@ func (m *Machine) acknowledged(now int64, from topology.ID, ack *HeartbeatAck, f
 		followed(ack.Mark, m.config) || !m.Rules.On(rules.Ancestry) {
 		p.revive()
 		p.alive = max(p.alive, ack.Sent)
+		p.rtt = max(now-ack.Sent, p.rtt-p.rtt/8)
 		if ack.Lease && ack.Sent > p.leased {
 			p.leased = ack.Sent
 		}

@@ -237,6 +237,7 @@ func (m *Machine) Step(now int64, from topology.ID, msg Message, fx *Effects) {
 	if m.done {
 		return
 	}
+	m.hear(now, from, fx)
 	switch msg := msg.(type) {
 	case *Heartbeat:
 		m.heartbeat(now, from, msg, fx)
@@ -288,6 +289,7 @@ func (m *Machine) Tick(now int64, fx *Effects) {
 		} else if m.news {
 			m.report(now, fx)
 		}
+		m.redialSilent(now, fx)
 		m.coordinate(now, fx)
 		if !m.done {
 			m.tryClaim(now, fx)

@@ -242,6 +242,20 @@ func TestLeftBehindWithLostData(t *testing.T) {
 	}
 }
 
+// What a member gives that was left behind is all that was acknowledged: it takes nothing more
+// under the term of before.
+func TestLeftBehindTakesNoMore(t *testing.T) {
+	c := newCluster(t, 3, func(o *view.Options) { o.Copies = 1 })
+	n := c.node(1)
+	n.down = true
+	c.wait("the takeover", func() bool { return len(c.node(2).Config().Members) == 2 && c.node(2).Config().Held() > 0 })
+	n.down = false
+	c.wait("its offers", func() bool { return len(n.offers) > 0 })
+	if term := c.node(2).Config().Stamp.Term; n.promised < term {
+		t.Errorf("it takes writes of term %x, and gives to a cluster of term %x", n.promised, term)
+	}
+}
+
 // What is held begins empty when nobody is left who could bring it: when his process has
 // ended, or another one has taken its place, or he was waited for long enough. Not
 // before.
