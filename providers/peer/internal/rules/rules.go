@@ -101,6 +101,8 @@ const (
 	Mute
 	// Seal: who was left behind takes no more writes before giving what the others lack.
 	Seal
+	// DistantLease: leases last longer where answers take longer.
+	DistantLease
 )
 
 // Names are the rules in order, for tests' output.
@@ -109,7 +111,7 @@ var Names = []string{
 	"ClaimCheck", "KeepUntilMerged", "MergeTombstones", "Monotone", "CopyThenDrop", "NumberedStream", "Reclaim", "Ancestry",
 	"CoordinatorFresh", "KeepLost", "Dedup", "RollForward", "ConfirmConfig", "KeepTail", "SettleFirst",
 	"ReportUnheard", "GreetLearner", "JoinBothWays", "DeafIsSilent",
-	"Hold", "OneSide", "FenceRequests", "ForkAlone", "Outnumber", "FreshConnection", "Mute", "Seal",
+	"Hold", "OneSide", "FenceRequests", "ForkAlone", "Outnumber", "FreshConnection", "Mute", "Seal", "DistantLease",
 }
 
 // On reports whether a rule holds.

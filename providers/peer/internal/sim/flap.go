@@ -1,5 +1,7 @@
 package sim
 
+import "slices"
+
 // What happens to a network that is neither whole nor cut for good. Most of these faults are
 // about as short as it takes the members to notice them.
 
@@ -62,6 +64,42 @@ func Lossy(w *world) {
 	w.lossy = w.victim()
 	w.log("LOSSY %v", w.lossy.member)
 	w.hold(w.between(300*ms, 2500*ms), func() { w.lossy = nil })
+}
+
+// Far lets what a host sends, or is sent, take half of the time after which it would have failed.
+// Nobody is replaced for that, and as long as the configuration stays everything is served, but for a
+// moment.
+func Far(w *world) {
+	h, out, lineages, steps := w.victim(), w.IntN(2) == 0, len(w.watch.lineages), len(w.watch.order)
+	w.log("FAR %v, what it sends: %v", h.member, out)
+	w.far = func(from, to *host) bool { return from != to && (out && from == h || !out && to == h) }
+	end := func() {
+		if i := w.unleased(); i >= 0 && len(w.watch.order) == steps {
+			w.watch.fail("partition %d is not served while %v is far away", i, h.member)
+		}
+		w.far = nil
+		if len(w.watch.lineages) > lineages {
+			w.watch.fail("somebody was replaced since %v is far away", h.member)
+		}
+	}
+	w.hold(w.between(1000*ms, 3000*ms), func() {
+		if w.unleased() < 0 {
+			end()
+			return
+		}
+		w.hold(100*ms, end)
+	})
+}
+
+// unleased returns a partition that nobody may serve now, -1 if there is none.
+func (w *world) unleased() int {
+	for i := range w.scenario.Partitions {
+		leased := func(m *member) bool { return m.primary(i) && m.time(i).Lease > m.mono() }
+		if !slices.ContainsFunc(w.running(), leased) {
+			return i
+		}
+	}
+	return -1
 }
 
 // around cuts a host off.

@@ -22,7 +22,7 @@ var noticed = map[string]string{
 	"RollForward": "rolling 2", "ConfirmConfig": "rolling 2", "KeepTail": "lag 4", "SettleFirst": "shift 4",
 	"ReportUnheard": "bridge 3", "GreetLearner": "bridge 3", "JoinBothWays": "bridge 3", "DeafIsSilent": "deaf 3",
 	"Hold": "flap all 3", "OneSide": "flap 3", "FenceRequests": "shy 3", "ForkAlone": "shy 3", "Outnumber": "shy 3",
-	"FreshConnection": "seclude 2", "Mute": "seclude 2",
+	"FreshConnection": "seclude 2", "Mute": "seclude 2", "DistantLease": "far 3",
 }
 
 // unnoticed are the rules that others make up for, so that no promise is broken without

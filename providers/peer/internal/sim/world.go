@@ -43,6 +43,7 @@ type world struct {
 	cut     func(from, to *host) bool // nil: none
 	stalls  bool                      // what is cut waits for TCP to send it again, and is not lost
 	lossy   *host                     // packets from and to it get lost; nil: none
+	far     func(from, to *host) bool // what takes long; nil: nothing
 
 	encoded bool // messages are encoded on the way
 
@@ -163,6 +164,9 @@ func (w *world) send(from, to *member, msg any) {
 	}
 	if from.host.slow || to.host.slow {
 		delay += w.between(0, 60*ms)
+	}
+	if w.far != nil && w.far(from.host, to.host) {
+		delay += int64(silence) / 2
 	}
 	l := w.link(from, to)
 	at := max(w.now+delay, l.view+1)

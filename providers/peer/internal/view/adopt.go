@@ -134,8 +134,7 @@ func (m *Machine) adopt(now int64, c *topology.Config, fx *Effects) {
 	for i := range c.Members {
 		p := m.peer(now, c.Members[i].ID)
 		if old != nil && c.Coordinator() == m.Self.ID && old.Coordinator() != m.Self.ID {
-			// The old coordinator's leases are unknown.
-			p.gave = now
+			p.grant(now, int64(m.Silence)) // the old coordinator's leases are unknown
 		}
 		m.forget(c.Members[i].ID)
 	}
@@ -154,7 +153,7 @@ func (m *Machine) adopt(now int64, c *topology.Config, fx *Effects) {
 // confirm shows the coordinator at once that its configuration is here: the next one
 // waits for that.
 func (m *Machine) confirm(now int64, fx *Effects) {
-	m.send(fx, m.config.Coordinator(), m.sign(now))
+	m.send(fx, m.config.Coordinator(), m.sign(now, m.config.Coordinator()))
 }
 
 // precede sends the configuration to the holders of partitions that have changed since

@@ -132,7 +132,7 @@ func (m *Machine) claimed(now int64, from topology.ID, msg *Claim, fx *Effects) 
 		}
 		m.claim = nil
 		answer.OK = true
-		answer.Quiet = m.quiet(now, msg.Without)
+		answer.Left = m.left(now, msg.Without)
 		if ahead && msg.Mark != answer.Mark {
 			answer.Config = m.config
 		}
@@ -157,15 +157,15 @@ func (m *Machine) concedes(now int64, claimant topology.ID) bool {
 	return false
 }
 
-// quiet returns for how long none of some members was given a lease.
-func (m *Machine) quiet(now int64, ids []topology.ID) int64 {
-	quiet := m.expiry()
+// left returns for how long leases that some members were given may still count.
+func (m *Machine) left(now int64, ids []topology.ID) int64 {
+	left := int64(0)
 	for _, id := range ids {
 		if p := m.peers[id]; p != nil {
-			quiet = min(quiet, now-p.gave)
+			left = max(left, p.gave-now)
 		}
 	}
-	return quiet
+	return left
 }
 
 // answered takes in the answer to a claim.
@@ -193,7 +193,7 @@ func (m *Machine) answered(now int64, from topology.ID, msg *ClaimAnswer, fx *Ef
 		cl.best = c
 	}
 	// When the leases have run out that it gave to those who are removed.
-	cl.answers[from] = now + max(0, m.expiry()-msg.Quiet)
+	cl.answers[from] = now + max(0, msg.Left)
 	m.tryComplete(now, fx)
 }
 

@@ -37,13 +37,14 @@ func Append(b []byte, msg Message) []byte {
 		e.uint(m.Promised)
 		e.mark(m.Winner)
 		e.int(m.Sent)
+		e.int(m.Lease)
 	case *HeartbeatAck:
 		e.byte(typeHeartbeatAck)
 		e.mark(m.Mark)
 		e.uint(m.Promised)
 		e.mark(m.Winner)
 		e.int(m.Sent)
-		e.bool(m.Lease)
+		e.int(m.Lease)
 	case *Publish:
 		e.byte(typePublish)
 		e.bool(m.Winner)
@@ -74,7 +75,7 @@ func Append(b []byte, msg Message) []byte {
 		e.bool(m.OK)
 		e.uint(m.Promised)
 		e.mark(m.Mark)
-		e.int(m.Quiet)
+		e.int(m.Left)
 		e.bool(m.Config != nil)
 		if m.Config != nil {
 			e.config(m.Config, topology.Stamp{})
@@ -99,9 +100,9 @@ func Parse(b []byte) (Message, error) {
 	var msg Message
 	switch d.byte() {
 	case typeHeartbeat:
-		msg = &Heartbeat{Mark: d.mark(), Promised: d.uint(), Winner: d.mark(), Sent: d.int()}
+		msg = &Heartbeat{Mark: d.mark(), Promised: d.uint(), Winner: d.mark(), Sent: d.int(), Lease: d.int()}
 	case typeHeartbeatAck:
-		msg = &HeartbeatAck{Mark: d.mark(), Promised: d.uint(), Winner: d.mark(), Sent: d.int(), Lease: d.bool()}
+		msg = &HeartbeatAck{Mark: d.mark(), Promised: d.uint(), Winner: d.mark(), Sent: d.int(), Lease: d.int()}
 	case typePublish:
 		m := &Publish{Winner: d.bool()}
 		m.Config, m.Base = d.config()
@@ -117,7 +118,7 @@ func Parse(b []byte) (Message, error) {
 	case typeClaim:
 		msg = &Claim{Term: d.uint(), Mark: d.mark(), Without: d.ids(), Ancestors: d.forks()}
 	case typeClaimAnswer:
-		m := &ClaimAnswer{Term: d.uint(), OK: d.bool(), Promised: d.uint(), Mark: d.mark(), Quiet: d.int()}
+		m := &ClaimAnswer{Term: d.uint(), OK: d.bool(), Promised: d.uint(), Mark: d.mark(), Left: d.int()}
 		if d.bool() {
 			m.Config, _ = d.config()
 		}

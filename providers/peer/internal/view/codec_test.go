@@ -74,9 +74,9 @@ var messages = rapid.Custom(func(t *rapid.T) view.Message {
 	n, i, b := rapid.Uint64().Draw(t, "n"), rapid.Int64().Draw(t, "i"), rapid.Bool().Draw(t, "b")
 	switch rapid.IntRange(0, 10).Draw(t, "type") {
 	case 0:
-		return &view.Heartbeat{Mark: mark, Promised: n, Winner: other, Sent: i}
+		return &view.Heartbeat{Mark: mark, Promised: n, Winner: other, Sent: i, Lease: i}
 	case 1:
-		return &view.HeartbeatAck{Mark: mark, Promised: n, Winner: other, Sent: i, Lease: b}
+		return &view.HeartbeatAck{Mark: mark, Promised: n, Winner: other, Sent: i, Lease: i}
 	case 2:
 		return &view.Publish{Config: configs.Draw(t, "config"), Winner: b}
 	case 3:
@@ -90,7 +90,7 @@ var messages = rapid.Custom(func(t *rapid.T) view.Message {
 	case 7:
 		return &view.Claim{Term: n, Mark: mark, Ancestors: list(t, forks, "ancestors"), Without: list(t, ids, "without")}
 	case 8:
-		a := &view.ClaimAnswer{Term: n, OK: b, Promised: n, Mark: mark, Quiet: i}
+		a := &view.ClaimAnswer{Term: n, OK: b, Promised: n, Mark: mark, Left: i}
 		if b {
 			a.Config = configs.Draw(t, "config")
 		}

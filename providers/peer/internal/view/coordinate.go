@@ -52,7 +52,7 @@ func (m *Machine) mayChange(now int64) bool {
 	}
 	for i := range m.config.Members {
 		id := m.config.Members[i].ID
-		if id != m.Self.ID && !m.suspects(now, id) && m.peer(now, id).leased+int64(m.Lease) <= now {
+		if id != m.Self.ID && !m.suspects(now, id) && m.peer(now, id).leased <= now {
 			return false
 		}
 	}

@@ -25,8 +25,8 @@ type peer struct {
 	// began, and last when the one did after which it is not waited for any more.
 	reached, tried, last int64
 
-	leased int64 // when the latest heartbeat was sent for which it gave a lease
-	gave   int64 // when it was last given one
+	leased int64 // until when its lease lasts
+	gave   int64 // until when a lease that it was given may count, by clocks of any speed
 
 	mark     Mark   // its configuration
 	promised uint64 // the highest term it has promised
@@ -49,13 +49,19 @@ func (m *Machine) peer(now int64, id topology.ID) *peer {
 	return p
 }
 
-// expiry is for how long after it was given a lease counts, clocks of different speed
-// included.
-func (m *Machine) expiry() int64 { return int64(m.Lease + m.Lease/10) }
+// grant notes that a process was given a lease, or may have been.
+func (p *peer) grant(now, lease int64) { p.gave = max(p.gave, now+lease+lease/10) }
 
 // released reports whether every lease that this member gave to another has run out.
-func (m *Machine) released(now int64, id topology.ID) bool {
-	return now-m.peer(now, id).gave > m.expiry()
+func (m *Machine) released(now int64, id topology.ID) bool { return now > m.peer(now, id).gave }
+
+// wanted is the lease that a member asks another one for: so long that it lasts for Lease when the
+// answer comes.
+func (m *Machine) wanted(p *peer) int64 {
+	if !m.Rules.On(rules.DistantLease) {
+		return int64(m.Lease)
+	}
+	return min(int64(m.Lease)+p.rtt, int64(m.Silence))
 }
 
 // noticePause finds out that this process did not run for a while. What it did not
@@ -74,10 +80,9 @@ func (m *Machine) noticePause(now int64) {
 
 // beat sends heartbeats, and whatever is to be said again and again.
 func (m *Machine) beat(now int64, fx *Effects) {
-	hb := m.sign(now)
 	for i := range m.config.Members {
 		if id := m.config.Members[i].ID; id != m.Self.ID {
-			m.send(fx, id, hb)
+			m.send(fx, id, m.sign(now, id))
 		}
 	}
 	m.complain(now)
@@ -91,9 +96,9 @@ func (m *Machine) beat(now int64, fx *Effects) {
 	}
 }
 
-// sign returns a heartbeat.
-func (m *Machine) sign(now int64) *Heartbeat {
-	return &Heartbeat{Mark: mark(m.config), Promised: m.promised, Winner: mark(m.merge.target), Sent: now}
+// sign returns a heartbeat for a member.
+func (m *Machine) sign(now int64, to topology.ID) *Heartbeat {
+	return &Heartbeat{Mark: mark(m.config), Promised: m.promised, Winner: mark(m.merge.target), Sent: now, Lease: m.wanted(m.peer(now, to))}
 }
 
 func (m *Machine) heartbeat(now int64, from topology.ID, hb *Heartbeat, fx *Effects) {
@@ -103,10 +108,11 @@ func (m *Machine) heartbeat(now int64, from topology.ID, hb *Heartbeat, fx *Effe
 	p := m.peer(now, from)
 	p.revive()
 	p.mark, p.promised, p.winner = hb.Mark, hb.Promised, hb.Winner
-	lease := hb.Mark.Lineage == m.config.Lineage && m.promised <= hb.Mark.Stamp.Term &&
-		m.config.Has(from) && m.config.Has(m.Self.ID) && now-p.alive <= int64(m.Silence)
-	if lease {
-		p.gave = now
+	lease := int64(0)
+	if hb.Mark.Lineage == m.config.Lineage && m.promised <= hb.Mark.Stamp.Term &&
+		m.config.Has(from) && m.config.Has(m.Self.ID) && now-p.alive <= int64(m.Silence) {
+		lease = min(max(0, hb.Lease), int64(m.Silence))
+		p.grant(now, lease)
 	}
 	fx.Send = append(fx.Send, Envelope{To: from, Addr: m.addr(from), Msg: &HeartbeatAck{
 		Mark: mark(m.config), Promised: m.promised, Winner: mark(m.merge.target), Sent: hb.Sent, Lease: lease}})
@@ -125,8 +131,8 @@ func (m *Machine) acknowledged(now int64, from topology.ID, ack *HeartbeatAck, f
 		p.revive()
 		p.alive = max(p.alive, ack.Sent)
 		p.rtt = max(now-ack.Sent, p.rtt-p.rtt/8)
-		if ack.Lease && ack.Sent > p.leased {
-			p.leased = ack.Sent
+		if ack.Lease > 0 {
+			p.leased = max(p.leased, ack.Sent+ack.Lease)
 		}
 	}
 	if p.told == mark(m.config) && p.mark != p.told && ack.Sent >= p.toldAt {
@@ -156,11 +162,11 @@ func (m *Machine) update(now int64, id topology.ID, fx *Effects) {
 	}
 }
 
-// tell sends the present configuration to somebody, but not twice within a lease.
+// tell sends the present configuration to somebody, but not twice before an answer can have come.
 func (m *Machine) tell(now int64, id topology.ID, fx *Effects) {
 	p := m.peer(now, id)
 	again := p.told == mark(m.config)
-	if again && now-p.toldAt <= int64(m.Lease) {
+	if again && now-p.toldAt <= m.wanted(p) {
 		return
 	}
 	msg := &Publish{Config: m.config}
@@ -203,7 +209,7 @@ func (m *Machine) leasedBy(id topology.ID) int64 {
 		return leaseForever
 	}
 	if p := m.peers[id]; p != nil {
-		return p.leased + int64(m.Lease)
+		return p.leased
 	}
 	return never
 }

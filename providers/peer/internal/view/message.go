@@ -40,6 +40,8 @@ type Heartbeat struct {
 	Winner Mark
 	// Sent is the sender's monotonic time, which the answer carries back.
 	Sent int64
+	// Lease is for how long the sender asks for one, in nanoseconds.
+	Lease int64
 }
 
 // HeartbeatAck answers a Heartbeat.
@@ -48,9 +50,9 @@ type HeartbeatAck struct {
 	Promised uint64
 	Winner   Mark
 	Sent     int64
-	// Lease: for the length of a lease from Sent on, nobody takes over from the
-	// receiver with the sender's help.
-	Lease bool
+	// Lease: for so many nanoseconds from Sent on, nobody takes over from the receiver with
+	// the sender's help.
+	Lease int64
 }
 
 // Publish carries a configuration: a newer one to a member, or that of another
@@ -109,9 +111,9 @@ type ClaimAnswer struct {
 	Mark     Mark
 	// Config is set if it is newer than the claimant's.
 	Config *topology.Config
-	// Quiet is for how long, in nanoseconds, the sender has not given a lease to
-	// any of those who are about to be removed.
-	Quiet int64
+	// Left is for how long, in nanoseconds, a lease may still count that the sender has
+	// given to any of those who are about to be removed.
+	Left int64
 }
 
 // A Report is what primaries tell the coordinator, again and again until it has obeyed

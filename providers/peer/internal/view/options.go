@@ -21,8 +21,8 @@ type Options struct {
 	HandOffs int
 	// Heartbeat is the time between heartbeats. Default: 100 ms.
 	Heartbeat time.Duration
-	// Lease is for how long an acknowledged heartbeat allows to serve. Default:
-	// 350 ms.
+	// Lease is for how long an acknowledged heartbeat allows to serve, after the
+	// time that an answer takes. Default: 350 ms.
 	Lease time.Duration
 	// Silence is after how long without an answer a member has failed. It must be
 	// longer than Lease. Default: 1.5 s.

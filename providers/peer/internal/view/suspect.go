@@ -53,9 +53,11 @@ func (m *Machine) grace(p *peer) int64 {
 	return min(int64(m.Heartbeat)+4*p.rtt, int64(m.Silence)/2)
 }
 
-// redialSilent asks for fresh connections to silent members: from half of Silence on, once a lease; and
-// when the time is over, so that nobody is replaced who can be reached then.
+// redialSilent asks for fresh connections to silent members: from half of Silence on, once a lease, or
+// later where an answer on the last one may be under way; and when the time is over, so that
+// nobody is replaced who can be reached then.
 func (m *Machine) redialSilent(now int64, fx *Effects) {
+	half := int64(m.Silence) / 2
 	for i := range m.config.Members {
 		id := m.config.Members[i].ID
 		if id == m.Self.ID {
@@ -63,7 +65,10 @@ func (m *Machine) redialSilent(now int64, fx *Effects) {
 		}
 		p := m.peer(now, id)
 		due := m.due(p)
-		if now >= due && p.last < due || now-p.alive >= int64(m.Silence)/2 && now < due && now-p.tried >= int64(m.Lease) {
+		switch {
+		case now >= due && p.last < due:
+			m.redial(now, id, p, fx)
+		case now < due && now-p.alive >= half+min(p.rtt, half) && now-p.tried >= int64(m.Lease) && now-p.reached >= half+half/2:
 			m.redial(now, id, p, fx)
 		}
 	}
@@ -100,7 +105,7 @@ func (m *Machine) Reached(now int64, id topology.ID, fx *Effects) {
 	}
 	p.reached, p.toldAt = now, never // what was sent may be lost
 	if m.config.Has(id) {
-		m.send(fx, id, m.sign(now))
+		m.send(fx, id, m.sign(now, id))
 	} else if m.coordinates() {
 		m.send(fx, id, &Probe{Mark: mark(m.config)})
 	}

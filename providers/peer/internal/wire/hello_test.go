@@ -88,7 +88,7 @@ func TestSilentStrangerIsTurnedAway(t *testing.T) {
 			}
 			_, _ = io.WriteString(c, says)
 			began := time.Now()
-			if got, err := io.ReadAll(c); len(got) > 0 || err != nil || time.Since(began) > 3*time.Second {
+			if got, err := io.ReadAll(c); len(got) > 0 || err != nil || time.Since(began) > 5*time.Second {
 				t.Errorf("%q: got %q, %v after %v", says, got, err, time.Since(began))
 			}
 			_ = c.Close()

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// patience is how long dialling and both hellos may take.
-	patience = 2 * time.Second
+	// patience is how long dialling and both hellos may take: a few times there and back, where
+	// that takes the better part of a second.
+	patience = 4 * time.Second
 	// A dial that failed is repeated after a pause that doubles from shortPause to
 	// longPause.
 	shortPause = 50 * time.Millisecond

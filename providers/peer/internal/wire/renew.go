@@ -39,11 +39,12 @@ func (p *Peer) Renew() {
 }
 
 func (p *Peer) renew(c *conn) {
+	began := time.Now()
 	nc, err := p.dial(c, Control, 0)
 	p.mu.Lock()
 	p.renewals--
-	if err == nil && p.gone {
-		_ = nc.Close() // nobody used it yet
+	if err == nil && (p.gone || !p.lines[Control].made.Before(began)) {
+		_ = nc.Close() // it comes too late
 		err = ErrClosed
 	}
 	if err != nil {
