@@ -82,6 +82,26 @@ type intake struct {
 	whole bool
 }
 
+// recognise remembers operations of another member, so that they are not executed again. Those
+// whose writes have lost to others did not happen, as far as callers here can see.
+func (r *Replica) recognise(operations []Done, lost []Version) {
+	for _, d := range operations {
+		if _, ok := r.done.find(d.Op); !ok && (d.Version == 0 || !slices.Contains(lost, d.Version)) {
+			r.done.note(d.Op, d.Version)
+			r.lead.add(Item{Kind: ItemNote, Op: d.Op, Version: d.Version}, write{})
+		}
+	}
+}
+
+// stands reports whether an item of another member is what is here.
+func (r *Replica) stands(it *Item) bool {
+	sp, e := r.lookup(it.Cache, it.Key)
+	if it.Kind == ItemClear {
+		return sp != nil && sp.cleared == it.Version
+	}
+	return e != nil && e.version == it.Version
+}
+
 // offered takes a chunk of an offer. It is acknowledged when what came of it is
 // committed, since the sender drops its data then.
 func (r *Replica) offered(now Now, from topology.ID, m *Offer, fx *Effects) {
@@ -102,15 +122,13 @@ func (r *Replica) offered(now Now, from topology.ID, m *Offer, fx *Effects) {
 	case m.ID != t.id || m.N > t.chunks+1:
 		return
 	case m.N == t.chunks+1:
+		var lost []Version
 		for i := range m.Items {
-			r.merge(now, &m.Items[i], m.Common)
-		}
-		for _, d := range m.Done[max(0, len(m.Done)-maxOffered):] {
-			if _, ok := r.done.find(d.Op); !ok {
-				r.done.note(d.Op, d.Version)
-				l.add(Item{Kind: ItemNote, Op: d.Op, Version: d.Version}, write{})
+			if r.merge(now, &m.Items[i], m.Common); !r.stands(&m.Items[i]) {
+				lost = append(lost, m.Items[i].Version)
 			}
 		}
+		r.recognise(m.Done[max(0, len(m.Done)-maxOffered):], lost)
 		t.chunks++
 		if t.whole = m.Whole; m.Last {
 			t.last = m.N
