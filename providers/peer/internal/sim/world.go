@@ -63,6 +63,8 @@ type link struct {
 	view  int64 // when the latest message of the view arrives
 	part  int64 // when the latest of the others does
 	fresh int64 // messages sent before were lost when the connection broke
+	// renewed is likewise, but for those of the view, which may still come.
+	renewed int64
 	// A packet was lost: until then nothing arrives. Backoff is the time to the next
 	// repetition.
 	stalled int64
@@ -197,7 +199,8 @@ func (w *world) deliver(from, to *member, msg any, sent int64) {
 	if _, knocks := msg.(*view.Probe); knocks && to.host.member != to && w.reach(from.host, to.host) && w.reach(to.host, from.host) {
 		from.refused(to)
 	}
-	if to.host.member != to || from != to && (w.link(from, to).fresh > sent || w.detained(from, to, msg, sent)) {
+	_, views := msg.(view.Message)
+	if to.host.member != to || from != to && (w.link(from, to).lost(sent, views) || w.detained(from, to, msg, sent)) {
 		return
 	}
 	if to.host.pausedTil > w.now {
@@ -236,14 +239,20 @@ func (w *world) detained(from, to *member, msg any, sent int64) bool {
 
 // reset breaks the connections between two members: what is on its way is lost.
 func (w *world) reset(a, b *member) {
-	w.renew(a, b)
-	w.renew(b, a)
+	for _, l := range []*link{w.link(a, b), w.link(b, a)} {
+		l.fresh, l.stalled, l.backoff = w.now+1, 0, 0
+	}
+	w.clients.lost(a, b)
+	w.clients.lost(b, a)
 }
+
+// lost reports whether a message was lost with the connection on which it was sent.
+func (l *link) lost(sent int64, views bool) bool { return l.fresh > sent || l.renewed > sent && !views }
 
 // renew replaces the connections by which a member sends to another one.
 func (w *world) renew(from, to *member) {
 	l := w.link(from, to)
-	l.fresh, l.stalled, l.backoff = w.now+1, 0, 0
+	l.renewed, l.stalled, l.backoff = w.now+1, 0, 0
 	w.clients.lost(from, to)
 }
 

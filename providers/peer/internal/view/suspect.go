@@ -34,10 +34,17 @@ func (m *Machine) suspects(now int64, id topology.ID) bool {
 		return false
 	}
 	p := m.peer(now, id)
-	if p.refused || !m.Rules.On(rules.FreshConnection) {
+	if p.refused || m.elsewhere(p) || !m.Rules.On(rules.FreshConnection) {
 		return p.refused || now-p.alive > int64(m.Silence)
 	}
 	return p.last >= m.due(p) && now-p.last > m.grace(p)
+}
+
+// elsewhere reports whether a process has shown that it lives in another cluster: to reach it
+// changes nothing.
+func (m *Machine) elsewhere(p *peer) bool {
+	in := p.mark.Lineage
+	return m.config != nil && in != 0 && in != m.config.Lineage && in != m.ahead && !followed(p.mark, m.config)
 }
 
 // due is until when a silent process is waited for. Its last answer may be to a heartbeat two
@@ -60,10 +67,10 @@ func (m *Machine) redialSilent(now int64, fx *Effects) {
 	half := int64(m.Silence) / 2
 	for i := range m.config.Members {
 		id := m.config.Members[i].ID
-		if id == m.Self.ID {
+		p := m.peer(now, id)
+		if id == m.Self.ID || m.elsewhere(p) {
 			continue
 		}
-		p := m.peer(now, id)
 		due := m.due(p)
 		switch {
 		case now >= due && p.last < due:

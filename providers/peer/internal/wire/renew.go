@@ -11,6 +11,10 @@ import (
 // patience.
 const maxRenewals = 8
 
+// linger is how long what is on its way on an old control connection may still arrive: it may only
+// be slow.
+const linger = 2 * time.Second
+
 var errRenewed = errors.New("there is a fresh connection")
 
 // Renew makes a fresh connection to a peer, whatever connections there are, in the background.
@@ -56,8 +60,12 @@ func (p *Peer) renew(c *conn) {
 	old := p.lines
 	p.lines = [classes]line{Control: {c: c, made: time.Now()}}
 	p.mu.Unlock()
-	for _, l := range old {
-		if l.c != nil {
+	for class, l := range old {
+		switch {
+		case l.c == nil:
+		case Class(class) == Control:
+			time.AfterFunc(linger, func() { l.c.stop(errRenewed) })
+		default:
 			l.c.stop(errRenewed)
 		}
 	}
