@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"time"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/rules"
@@ -20,9 +21,38 @@ type Verdict struct {
 	Ops, Done int
 	// Lineages is how many there were: each takeover begins one.
 	Lineages int
-	// End is the simulated time in nanoseconds.
-	End int64
+	// End is the simulated time in nanoseconds, and Healing how long it took from the end of
+	// all faults until the cluster was whole.
+	End, Healing int64
 }
+
+// healing bounds that time. The times of simulated clusters are shorter than real ones, in which
+// this stands for 20 s: ten in which the network is whole, and ten more.
+const healing = 20 * int64(time.Second) * int64(silence) / int64(1500*time.Millisecond)
+
+// heal lets time pass until the cluster is whole and stays so, and returns how long that took from
+// the end of the last fault on.
+func (w *world) heal() int64 {
+	over, whole := w.now, int64(never)
+	for w.now-over < healing+rest && (whole == never || w.now-whole < rest) {
+		w.run(w.now + 100*ms)
+		switch {
+		case w.cut != nil || w.busy:
+			over, whole = w.now, never
+		case !w.settled():
+			whole = never
+		case whole == never:
+			whole = w.now
+		}
+	}
+	if whole == never {
+		whole = w.now
+	}
+	return whole - over
+}
+
+// rest is how long a cluster must stay whole.
+const rest = 1000 * ms
 
 // Run simulates a cluster. The rules in removed do not hold. The trace may be nil.
 func Run(seed uint64, s Scenario, removed rules.Set, trace io.Writer) Verdict {
@@ -32,15 +62,7 @@ func Run(seed uint64, s Scenario, removed rules.Set, trace io.Writer) Verdict {
 	w.after(0, w.noise)
 	w.run(w.now + 6000*ms)
 	w.calm = true
-	rested := int64(0)
-	for w.now < 25000*ms && rested < 1000*ms {
-		w.run(w.now + 100*ms)
-		if w.settled() && w.cut == nil && !w.busy {
-			rested += 100 * ms
-		} else {
-			rested = 0
-		}
-	}
+	v := Verdict{Healing: w.heal()}
 	for _, o := range w.clients.last {
 		if o != nil {
 			w.clients.finish(o, w.clients.despair(o), part.Result{})
@@ -55,13 +77,13 @@ func Run(seed uint64, s Scenario, removed rules.Set, trace io.Writer) Verdict {
 		}
 		w.run(w.now + 50*ms)
 	}
-	if !w.settled() {
-		w.watch.fail("stuck: the cluster does not become whole again")
+	if !w.settled() || v.Healing > healing {
+		w.watch.fail("stuck: the cluster does not become whole again: %d ms", v.Healing/ms)
 		for i := range w.scenario.Partitions {
 			w.showPartition(i)
 		}
 	}
-	v := Verdict{Ops: len(w.clients.ops), Lineages: len(w.watch.lineages), End: w.now}
+	v.Ops, v.Lineages, v.End = len(w.clients.ops), len(w.watch.lineages), w.now
 	for _, o := range w.clients.ops {
 		if o.outcome == done {
 			v.Done++

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/sim"
 )
@@ -74,13 +75,15 @@ func simulate(t *testing.T, s sim.Scenario, n int) {
 		total.Ops += v.Ops
 		total.Done += v.Done
 		total.Lineages += v.Lineages
+		total.Healing = max(total.Healing, v.Healing)
 		if len(v.Violations) > 0 {
 			bad++
 			report(t, seed, v)
 		}
 		return bad < 5
 	})
-	t.Logf("%d runs, %d operations, %.1f %% answered, %d lineages", n, total.Ops, 100*float64(total.Done)/float64(max(1, total.Ops)), total.Lineages)
+	t.Logf("%d runs, %d operations, %.1f %% answered, %d lineages, whole again after %v at most", n, total.Ops,
+		100*float64(total.Done)/float64(max(1, total.Ops)), total.Lineages, time.Duration(total.Healing))
 }
 
 func report(t *testing.T, seed uint64, v sim.Verdict) {
