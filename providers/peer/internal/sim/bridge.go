@@ -1,5 +1,7 @@
 package sim
 
+import "slices"
+
 // Bridge separates two hosts that others reach both, for long. After a while every partition
 // must be served by somebody, and go on being served.
 func Bridge(w *world) {
@@ -27,8 +29,12 @@ const (
 // maxSteps is how many configurations there may be after that.
 const maxSteps = 6
 
-// unserved looks for partitions that nobody serves, as long as the network is cut.
+// unserved looks for partitions that nobody serves, as long as the network is cut. The cut may have
+// come before most of two members knew of a third: then they cannot go on without the oldest.
 func (w *world) unserved() {
+	if slices.ContainsFunc(w.running(), func(m *member) bool { return m.view.Config() != nil && len(m.view.Config().Voters) > 0 }) {
+		return
+	}
 	out, steps := make([]int64, w.scenario.Partitions), len(w.watch.order)
 	const step = 10 * ms
 	var look func()

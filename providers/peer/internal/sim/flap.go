@@ -66,6 +66,24 @@ func Lossy(w *world) {
 	w.hold(w.between(300*ms, 2500*ms), func() { w.lossy = nil })
 }
 
+// DelayLink has what one host sends to another one take half of the time after which it would have
+// failed.
+func DelayLink(w *world) {
+	a, b := w.victim(), w.victim()
+	w.log("DELAY from %v to %v", a.member, b.member)
+	w.far = func(from, to *host) bool { return from == a && to == b && a != b }
+	w.hold(w.between(300*ms, 2500*ms), func() { w.far = nil })
+}
+
+// Repeat has what one host sends to another one arrive again now and then, later than what was
+// sent after it.
+func Repeat(w *world) {
+	a, b := w.victim(), w.victim()
+	w.log("REPEAT from %v to %v", a.member, b.member)
+	w.repeated = func(from, to *host) bool { return from == a && to == b && a != b }
+	w.hold(w.between(300*ms, 2500*ms), func() { w.repeated = nil })
+}
+
 // Far lets what a host sends, or is sent, take half of the time after which it would have failed.
 // Nobody is replaced for that, and as long as the configuration stays everything is served, but for a
 // moment.

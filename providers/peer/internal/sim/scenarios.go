@@ -35,6 +35,8 @@ var Scenarios = []Scenario{
 	with(sized("flap most 3", 3, ShortCuts, Flap, FlapLink, Lossy), consistent, sets),
 	with(sized("flap all 3", 3, ShortCuts, Flap, FlapLink, Lossy), splits, sets),
 	with(sized("far 3", 3, Far), sets),
+	with(sized("links 3", 3, Repeat, DelayLink, FlapLink, Lossy, Crash), sets),
+	with(sized("links all 3", 3, Repeat, DelayLink, FlapLink, Lossy, Crash), splits, sets),
 	with(sized("seclude 2", 2, Seclude), sets),
 	with(sized("seclude 3", 3, Seclude), sets, func(s *Scenario) { s.Split = view.All }),
 	with(sized("shy 3", 3, FlapFirst), func(s *Scenario) { s.Shy, s.Split = true, view.All }),

@@ -44,6 +44,8 @@ type world struct {
 	stalls  bool                      // what is cut waits for TCP to send it again, and is not lost
 	lossy   *host                     // packets from and to it get lost; nil: none
 	far     func(from, to *host) bool // what takes long; nil: nothing
+	// repeated is what arrives again; nil: nothing does.
+	repeated func(from, to *host) bool
 
 	encoded bool // messages are encoded on the way
 
@@ -182,6 +184,9 @@ func (w *world) send(from, to *member, msg any) {
 		l.part = at
 	}
 	w.queue.push(event{at: at, from: from, to: to, msg: msg, sent: w.now})
+	if w.repeated != nil && w.repeated(from.host, to.host) && w.IntN(3) == 0 {
+		w.queue.push(event{at: at + w.between(0, 400*ms), from: from, to: to, msg: msg, sent: w.now})
+	}
 }
 
 func (w *world) link(from, to *member) *link {
