@@ -67,6 +67,9 @@ nemesis: ## hurt grids of real processes, as root their networks, too: half an h
 	$(NEMESIS) -servers 3 -app bin/sessionapp
 	$(NEMESIS) -servers 2 -app bin/sessionapp -callers others -faults network
 
+faults: servers ## what splits and frozen servers do to sessions, as root; what was seen last is in docs/faults
+	KEEPSAKE_FAULTS=1 go test -count=1 -p 1 -timeout 1h -v -run '^TestFault' ./...
+
 claims: ## what a grid keeps when members fail and the network splits, beside Hazelcast; ten minutes
 	go run ./conformance/nemesis table -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
 

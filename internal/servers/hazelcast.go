@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -133,9 +134,9 @@ func (c *HazelcastCluster) Await(ctx context.Context, n int) error {
 		default:
 		}
 		err := m.await(ctx, func() error {
-			size, err := health(ctx, m.Addr, "cluster-size")
-			if err == nil && strings.TrimSpace(size) != fmt.Sprint(n) {
-				return fmt.Errorf("the cluster has %q members, not %d", size, n)
+			size, err := size(ctx, m)
+			if err == nil && size != n {
+				return fmt.Errorf("the cluster has %d members, not %d", size, n)
 			}
 			if err == nil {
 				_, err = health(ctx, m.Addr, "cluster-safe")
@@ -147,6 +148,19 @@ func (c *HazelcastCluster) Await(ctx context.Context, n int) error {
 		}
 	}
 	return nil
+}
+
+// Size returns how many members the i-th one sees, itself included.
+func (c *HazelcastCluster) Size(ctx context.Context, i int) (int, error) {
+	return size(ctx, c.members[i])
+}
+
+func size(ctx context.Context, m *Process) (int, error) {
+	text, err := health(ctx, m.Addr, "cluster-size")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(text))
 }
 
 func health(ctx context.Context, addr, what string) (string, error) {

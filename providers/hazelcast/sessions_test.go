@@ -56,7 +56,7 @@ func (s *site) visit(ctx context.Context, v *visitor, do func(context.Context, *
 			v.cookie = c.Value
 		}
 	}
-	if failed == nil && w.Code >= http.StatusInternalServerError {
+	if failed == nil && w.Code >= http.StatusBadRequest {
 		failed = context.DeadlineExceeded
 	}
 	return failed

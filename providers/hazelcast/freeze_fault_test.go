@@ -1,0 +1,156 @@
+package hazelcast_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/httpsession"
+	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/providers/hazelcast"
+)
+
+// freezes is how often TestFaultFreeze freezes a member, unless KEEPSAKE_FREEZES says otherwise.
+const freezes = 2
+
+// A ledger is what was acknowledged while members froze.
+type ledger struct {
+	mu      sync.Mutex
+	dead    []visitor         // logged out, or renewed
+	deleted []string          // keys of the cache
+	winners map[string]string // by key, what putIfAbsent stored
+}
+
+// TestFaultFreeze freezes a member for 20 seconds, which expels and later merges it, under a load
+// of logins, renewals and logouts. None of them may be undone. What becomes of deletes and
+// of the winners of putIfAbsent in a cache is told.
+func TestFaultFreeze(t *testing.T) {
+	faults(t)
+	rounds := freezes
+	if n, err := strconv.Atoi(os.Getenv("KEEPSAKE_FREEZES")); err == nil {
+		rounds = n
+	}
+	cluster := startCluster(t, 2)
+	p := connect(t, hazelcast.Options{Servers: cluster.Addrs})
+	s := newSite(t, p, httpsession.Options{MaxInactive: time.Hour})
+	manager, err := jcache.NewManager(connect(t, hazelcast.Options{Servers: cluster.Addrs}), jcache.ManagerOptions{})
+	must(t, err)
+	c, err := jcache.CreateCache(limited(t, time.Minute), manager, "freeze", jcache.Options[string, string]{Expiry: jcache.Modified[string, string](time.Hour)})
+	must(t, err)
+
+	var dead, undone, deleted, revived, won, replaced int
+	for round := range rounds {
+		l := &ledger{winners: make(map[string]string)}
+		stop := make(chan struct{})
+		var running sync.WaitGroup
+		for g := range 4 {
+			running.Go(func() { l.visit(t, s, stop) })
+			running.Go(func() { l.use(t, c, fmt.Sprint(round, " ", g, " "), stop) })
+		}
+		wait(in(2 * time.Second))
+		frozen := cluster.Member(round % 2)
+		must(t, frozen.Pause())
+		wait(in(20 * time.Second))
+		must(t, frozen.Resume())
+		must(t, cluster.Await(limited(t, 2*time.Minute), 2))
+		close(stop)
+		running.Wait()
+
+		ctx := limited(t, time.Minute)
+		for _, v := range l.dead {
+			there, err := s.alive(ctx, v)
+			must(t, err)
+			if dead++; there {
+				undone++
+			}
+		}
+		for _, key := range l.deleted {
+			there, err := c.ContainsKey(ctx, key)
+			must(t, err)
+			if deleted++; there {
+				revived++
+			}
+		}
+		for key, value := range l.winners {
+			got, _, err := c.Get(ctx, key)
+			must(t, err)
+			if won++; got != value {
+				replaced++
+			}
+		}
+		must(t, c.Clear(ctx))
+	}
+	t.Logf("%d freezes of 20s: %d of %d logouts and renewals undone; in a cache, %d of %d deletes undone, %d of %d winners of putIfAbsent replaced",
+		rounds, undone, dead, revived, deleted, replaced, won)
+	if undone > 0 || dead < 50*rounds {
+		t.Fail()
+	}
+}
+
+func stopped(stop chan struct{}) bool {
+	select {
+	case <-stop:
+		return true
+	case <-time.After(25 * time.Millisecond):
+		return false
+	}
+}
+
+// visit has visitors come, use the site and go.
+func (l *ledger) visit(t *testing.T, s *site, stop chan struct{}) {
+	for !stopped(stop) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		v := &visitor{}
+		err := s.visit(ctx, v, set("user", "ann"))
+		for range rand.IntN(3) {
+			if before := *v; err == nil {
+				if err = s.visit(ctx, v, renew); err == nil && *v != before {
+					l.died(before)
+				}
+			}
+		}
+		if err == nil && rand.IntN(3) > 0 {
+			if err = s.visit(ctx, v, logout); err == nil {
+				l.died(*v)
+			}
+		}
+		cancel()
+	}
+}
+
+func (l *ledger) died(v visitor) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = append(l.dead, v)
+}
+
+// use creates and deletes entries.
+func (l *ledger) use(t *testing.T, c *jcache.Cache[string, string], prefix string, stop chan struct{}) {
+	for n := 0; !stopped(stop); n++ {
+		key := fmt.Sprint(prefix, n)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		created, err := c.PutIfAbsent(ctx, key, key)
+		if err == nil && created && n%2 == 0 {
+			_, err = c.Remove(ctx, key)
+			if err == nil {
+				l.mu.Lock()
+				l.deleted = append(l.deleted, key)
+				l.mu.Unlock()
+			}
+		} else if err == nil && created {
+			l.mu.Lock()
+			l.winners[key] = key
+			l.mu.Unlock()
+		}
+		cancel()
+		if err != nil && !errors.Is(err, jcache.ErrIndeterminate) && !errors.Is(err, jcache.ErrUnavailable) && ctx.Err() == nil {
+			t.Errorf("an error of another kind: %v", err)
+		}
+	}
+}
