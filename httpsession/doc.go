@@ -45,7 +45,9 @@
 // was invalidated, or whose id was renewed, leaves a tombstone for ten minutes, and a
 // request that was still running and has changed something is answered with 409: the
 // dead do not come back. Invalidate with an id that another request has renewed ends what
-// the session has become. A stored session that is damaged is logged, and is none. The
+// the session has become. With a provider that may bring back what ended during a split of its
+// network (jcache.CacheManager.Rejoined), what ends a session is also kept in a cache of its own,
+// CacheName.ended, for the idle time and an hour. A stored session that is damaged is logged, and is none. The
 // clocks of the servers must be synchronised.
 //
 // # Other handlers

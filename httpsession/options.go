@@ -13,7 +13,8 @@ import (
 // Options configures a Manager. The zero value is safe and needs HTTPS.
 type Options struct {
 	// CacheName is the name of the jcache cache that holds the sessions. Servers
-	// that share sessions use the same name. Empty: "sessions".
+	// that share sessions use the same name. Empty: "sessions". With some providers there is
+	// a second one, whose name has ".ended" after it.
 	CacheName string
 
 	// MaxInactive is how long a session lives without being used: a millisecond to a
