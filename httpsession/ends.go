@@ -39,9 +39,8 @@ func openEnds(ctx context.Context, caches *jcache.CacheManager, opts Options) (*
 	e := &ends{rejoined: caches.Rejoined, least: longestLife(opts) + longestSplit}
 	var err error
 	e.cache, err = jcache.CreateCache(ctx, caches, opts.CacheName+".ended", jcache.Options[string, record]{
-		Codec:      recordCodec{},
-		Expiry:     markPolicy{},
-		LongestTTL: e.least,
+		Codec:  recordCodec{},
+		Expiry: markPolicy{}, // no LongestTTL: a mark is put, which needs none, and never replaced
 	})
 	return e, err
 }

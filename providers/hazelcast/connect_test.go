@@ -151,7 +151,7 @@ func TestFailedOpeningsLeaveNothing(t *testing.T) {
 		{Servers: cluster(t).Addrs, ClusterName: "shop"},
 	} {
 		before := runtime.NumGoroutine()
-		for range 50 {
+		for range 20 {
 			if _, err := hazelcast.Open(t.Context(), opts); err == nil {
 				t.Fatal("it opened")
 			}

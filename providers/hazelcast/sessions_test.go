@@ -95,7 +95,9 @@ func TestMembersForgetSessions(t *testing.T) {
 				s := newSite(t, p, httpsession.Options{CacheName: name, MaxInactive: idle})
 				raw, err := p.OpenCache(ctx, name, driver.CacheOptions{LongestTTL: time.Hour})
 				must(t, err)
-				kept := func(what string, most time.Duration) {
+				marks, err := p.OpenCache(ctx, name+".ended", driver.CacheOptions{})
+				must(t, err)
+				keptIn := func(raw driver.Cache, what string, most time.Duration) {
 					t.Helper()
 					keys, err := mapOf(raw).GetKeySet(ctx)
 					must(t, err)
@@ -113,6 +115,7 @@ func TestMembersForgetSessions(t *testing.T) {
 						}
 					}
 				}
+				kept := func(what string, most time.Duration) { t.Helper(); keptIn(raw, what, most) }
 				life := max(idle, 10*time.Minute) + slack // a session's, or its tombstone's
 				v := &visitor{}
 				must(t, s.visit(ctx, v, set("a", "1")))
@@ -129,6 +132,7 @@ func TestMembersForgetSessions(t *testing.T) {
 				kept("a session that was renewed, and its tombstone", max(life, byDefault[prefix]))
 				must(t, s.visit(ctx, v, logout))
 				kept("a session that has ended", max(life, byDefault[prefix]))
+				keptIn(marks, "what ended it", life+time.Hour)
 				must(t, s.visit(ctx, &visitor{}, func(_ context.Context, s *httpsession.Session) error {
 					return errors.Join(s.Set("a", "1"), s.SetMaxInactive(24*time.Hour))
 				}))
