@@ -118,7 +118,7 @@ func (g settingsGenerator) open(t *testing.T, cfg jcache.Config) error {
 func ofTheNetwork(err error) bool {
 	var operation net.Error
 	return !errors.Is(err, jcache.ErrInvalid) &&
-		(errors.As(err, &operation) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, driver.ErrMisconfigured))
+		(errors.As(err, &operation) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jcache.ErrUnavailable) || errors.Is(err, driver.ErrMisconfigured))
 }
 
 // A pool has values of which some are good, and some are not.

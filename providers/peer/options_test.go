@@ -76,7 +76,7 @@ func TestStrangerIsNotLetIn(t *testing.T) {
 		"domain": {Security: peer.Security{Secret: secret}, Domain: "another"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			opts.Join, opts.JoinTimeout, opts.Logger = []string{member.Addr()}, 500*time.Millisecond, quiet
+			opts.Join, opts.JoinTimeout, opts.Logger = []string{member.Addr()}, 2*time.Second, quiet
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			p, err := peer.Connect(ctx, opts)
