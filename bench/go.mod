@@ -6,7 +6,7 @@ require (
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/bradfitz/gomemcache v0.0.0-20260422231931-4d751bb6e37c
 	github.com/gorilla/sessions v1.4.0
-	github.com/hazelcast/hazelcast-go-client v1.5.0
+	github.com/hazelcast/hazelcast-go-client v1.6.0
 	github.com/keepsake-cache/keepsake v0.0.0
 	github.com/olric-data/olric v0.7.4
 	github.com/redis/rueidis v1.0.79

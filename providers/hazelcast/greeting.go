@@ -109,7 +109,7 @@ func (p *Provider) authentication() (message []byte) {
 	optional(config.Cluster.Security.Credentials.Username)
 	optional(config.Cluster.Security.Credentials.Password)
 	text("GOO") // the type of Go clients
-	text("1.5.0")
+	text("1.6.0")
 	text("keepsake greeting")
 	frame(frameBegin, nil) // no labels
 	frame(frameEnd|frameLast, nil)

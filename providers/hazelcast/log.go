@@ -17,7 +17,7 @@ type clientLog struct {
 	client     atomic.Pointer[hz.Client] // once it has started
 }
 
-// The lines of the client, version 1.5.0, that matter. TestLostEventsAreNoticed and
+// The lines of the client, version 1.6.0, that matter. TestLostEventsAreNoticed and
 // TestGapAfterAReconnect fail if their text changes.
 const (
 	lineQueueFull = "event could not be processed, corresponding queue is full"
