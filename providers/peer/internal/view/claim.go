@@ -244,6 +244,6 @@ func (m *Machine) fork(now int64, old, c *topology.Config, without []topology.ID
 	c.Ancestors = c.Ancestors[:min(len(c.Ancestors), topology.MaxAncestors)]
 }
 
-// MaxSkew is by how much clocks may disagree without a fork\'s time being later than a
+// MaxSkew is by how much clocks may disagree without a fork's time being later than a
 // write that only one side has.
 const MaxSkew = 10 * time.Second
