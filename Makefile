@@ -8,7 +8,7 @@ FUZZTIME      := 30s
 NEMESISTIME   := 6m
 NEMESIS       := bin/nemesis run -config conformance/nemesis/peer.yaml -duration $(NEMESISTIME)
 
-.PHONY: help demo servers test check lint cross simulate fuzz bench bench-grid nemesis claims failover faults
+.PHONY: help demo servers test check lint cross simulate fuzz bench bench-grid nemesis faults claims failover
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -67,22 +67,17 @@ nemesis: ## hurt grids of real processes, as root their networks, too: half an h
 	$(NEMESIS) -servers 3 -app bin/sessionapp
 	$(NEMESIS) -servers 2 -app bin/sessionapp -callers others -faults network
 
-faults: servers ## what splits and frozen servers do to sessions, as root; what was seen last is in docs/faults
-	KEEPSAKE_FAULTS=1 go test -count=1 -p 1 -timeout 1h -v -run '^TestFault' ./...
-
 claims: ## what a grid keeps when members fail and the network splits, beside Hazelcast; ten minutes
 	go run ./conformance/nemesis table -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
-
-faults: servers ## what the servers' faults do to sessions, for minutes; the output is kept in docs/faults
-	KEEPSAKE_FAULTS=1 go test -count=1 -v -timeout 60m -run Fault ./providers/memcached >docs/faults/memcached.txt || { cat docs/faults/memcached.txt; exit 1; }
 
 failover: ## for how long clients of a grid are hindered when a member fails, beside Hazelcast; half an hour
 	go run ./conformance/nemesis failover -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
 
-faults: ## hurt the servers of each provider, and write what is lost to docs/faults and docs/promises.md; ten minutes
-	@internal/servers/install
+faults: servers ## hurt the servers of each provider, and write what is lost to docs/faults and docs/promises.md; half an hour
 	@mkdir -p bin
-	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run TestFaults ./conformance/faults > bin/faults.log
+	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/memcached > docs/faults/memcached.txt
+	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/hazelcast > docs/faults/hazelcast.txt
+	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./conformance/faults > bin/faults.log
 	head -1 docs/faults/stores.txt > bin/faults.head && mv bin/faults.head docs/faults/stores.txt
 	sed -n 's/^ *[a-z_]*\.go:[0-9]*: \(.* | .* | .* | .*\)/\1/p' bin/faults.log >> docs/faults/stores.txt
 	go test -count=1 -run TestPromises . -update
