@@ -141,6 +141,20 @@ func TestMistakesEndAtOnce(t *testing.T) {
 	}
 }
 
+// Who gives up while members are greeted has made no mistake.
+func TestOpeningIsGivenUp(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
+	must(t, err)
+	defer silent.Close() //nolint:errcheck // it is the end of the test
+	ctx, cancel := context.WithCancel(limited(t, time.Minute))
+	time.AfterFunc(100*time.Millisecond, cancel)
+	_, err = hazelcast.Open(ctx, hazelcast.Options{Servers: []string{silent.Addr().String()}})
+	if !errors.Is(err, context.Canceled) || errors.Is(err, jcache.ErrMisconfigured) {
+		t.Error(err)
+	}
+}
+
 // Failed openings leave nothing behind. It is not parallel, so that it counts its own goroutines.
 func TestFailedOpeningsLeaveNothing(t *testing.T) {
 	closed, err := servers.FreeAddr()

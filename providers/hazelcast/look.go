@@ -68,6 +68,9 @@ func (p *Provider) reach(ctx context.Context) error {
 		if seen == welcomes {
 			return nil
 		}
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return ctx.Err()
+		}
 		if !seen.passes() {
 			return p.notReached(seen, reason, nil)
 		}
