@@ -36,7 +36,7 @@ func (c *Cache[K, V]) GetAndPut(ctx context.Context, key K, value V) (old V, had
 //
 // JSR-107: Cache.remove(key).
 func (c *Cache[K, V]) Remove(ctx context.Context, key K) (existed bool, err error) {
-	kind, err := c.change(ctx, "remove", key, engine.Plan{Blind: true, Answers: true}, remove)
+	kind, err := c.change(ctx, "remove", key, engine.Plan{Blind: true, Answers: true}, nil)
 	return kind == engine.Removed, err
 }
 
@@ -46,7 +46,7 @@ func (c *Cache[K, V]) Remove(ctx context.Context, key K) (existed bool, err erro
 // JSR-107: Cache.getAndRemove.
 func (c *Cache[K, V]) GetAndRemove(ctx context.Context, key K) (old V, had bool, err error) {
 	var was engine.Record
-	_, err = c.change(ctx, "get and remove", key, engine.Plan{Blind: true, Answers: true, Old: &was}, remove)
+	_, err = c.change(ctx, "get and remove", key, engine.Plan{Blind: true, Answers: true, Old: &was}, nil)
 	return c.previous("get and remove", &was, err)
 }
 

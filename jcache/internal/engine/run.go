@@ -6,8 +6,19 @@ import (
 )
 
 // A Decide says, with the record in hand, what becomes of a key. It is pure: it may run
-// several times, and only its last decision takes effect.
+// several times, and only its last decision takes effect. The nil Decide removes whatever is
+// there, without being asked.
 type Decide func(seen Record) (Change, error)
+
+// on sets ch to what is decided on a record.
+func (d Decide) on(seen *Record, ch *Change) (err error) {
+	if d == nil {
+		*ch = Change{Act: Remove}
+		return nil
+	}
+	*ch, err = d(*seen)
+	return err
+}
 
 // A Plan says what a change needs, so that it gets the fewest round trips that the
 // driver and the configuration allow.
@@ -71,8 +82,8 @@ func (c *Call) tell(key string, seen *Record, ch *Change) (err error) {
 
 // runBlind neither looks nor answers.
 func (s *Store) runBlind(ctx context.Context, key string, decide Decide) (Kind, error) {
-	ch, err := decide(Record{})
-	if err != nil {
+	var ch Change
+	if err := decide.on(&Record{}, &ch); err != nil {
 		return None, err
 	}
 	if err := s.overwrite(ctx, key, &ch); err != nil || ch.Act != Put {
@@ -82,8 +93,8 @@ func (s *Store) runBlind(ctx context.Context, key string, decide Decide) (Kind, 
 }
 
 // runExchange does not look, and learns from the write what was there.
-func (s *Store) runExchange(ctx context.Context, key string, decide Decide, seen *Record, ch *Change) (err error) {
-	if *ch, err = decide(Record{}); err != nil {
+func (s *Store) runExchange(ctx context.Context, key string, decide Decide, seen *Record, ch *Change) error {
+	if err := decide.on(seen, ch); err != nil {
 		return err
 	}
 	return s.exchange(ctx, key, ch, seen)
@@ -106,7 +117,7 @@ func (c *Call) runSwap(key string, start *Record, decide Decide, seen *Record, c
 		return err
 	}
 	for attempt := 0; ; attempt++ {
-		if *ch, err = decide(*seen); err != nil {
+		if err := decide.on(seen, ch); err != nil {
 			return err
 		}
 		if ch.Act == Keep || ch.Act == Remove && !seen.Live {
