@@ -34,7 +34,7 @@ func must(t *testing.T, err error) {
 func long(t *testing.T) {
 	t.Helper()
 	if os.Getenv("KEEPSAKE_FAULTS") == "" {
-		t.Skip("make faults runs it")
+		t.Skip("SKIPPED: it takes minutes; run it with make faults")
 	}
 }
 
