@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bradfitz/gomemcache/memcache"
+
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 

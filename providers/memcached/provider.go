@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/bradfitz/gomemcache/memcache"
+
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
