@@ -10,6 +10,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/node"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/part"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/view"
 )
 
@@ -175,12 +176,20 @@ func TestLeavingAndJoiningAreNoErrors(t *testing.T) {
 	bubble(t, nil, func(g *grid) {
 		a, b, c := g.three()
 		keys := a.fill("k", 200)
+		records := len(keys) + 8 // each caller has one of its own
 		ctx, cancel := context.WithCancel(context.Background())
 		var callers sync.WaitGroup
 		for _, p := range []*process{a, b} {
 			for i := range 4 {
+				mine := fmt.Sprint("mine of ", p.host, i)
 				callers.Go(func() {
-					for at := i; ctx.Err() == nil; at++ {
+					for at, last := i, ""; ctx.Err() == nil; at++ {
+						next := fmt.Sprint(at)
+						was, err := p.write(mine, hurry, part.Request{Kind: part.Exchange, Record: []byte(next)})
+						if err != nil || was.Repeated || string(was.Present.Record) != last {
+							t.Errorf("an exchange: %q for %q, %v %v", was.Present.Record, last, was.Repeated, err)
+						}
+						last = next
 						key := keys[at%len(keys)]
 						if _, err := p.put(key, "of "+key, hurry); err != nil {
 							t.Errorf("a put: %v", err)
@@ -200,8 +209,8 @@ func TestLeavingAndJoiningAreNoErrors(t *testing.T) {
 			t.Error(err)
 		}
 		t.Log("left after", time.Since(began))
-		if n := copies(a, b); n != 2*len(keys) {
-			t.Errorf("it left when the others had %d copies of %d records", n, len(keys))
+		if n := copies(a, b); n != 2*records {
+			t.Errorf("it left when the others had %d copies of %d records", n, records)
 		}
 		c.Close()
 		g.settled(5*time.Second, a, b)
@@ -210,8 +219,8 @@ func TestLeavingAndJoiningAreNoErrors(t *testing.T) {
 		cancel()
 		callers.Wait()
 		g.has(keys, a, b, d)
-		if n := copies(a, b, d); n != 2*len(keys) {
-			t.Errorf("%d copies of %d records", n, len(keys))
+		if n := copies(a, b, d); n != 2*records {
+			t.Errorf("%d copies of %d records", n, records)
 		}
 	})
 }

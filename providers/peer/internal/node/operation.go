@@ -55,6 +55,7 @@ func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.R
 	reads := req.Kind == part.Get
 	count := &n.tallies[partition]
 	var last error
+	var before part.Result // of an attempt that may have been applied
 	for {
 		if err := n.over(ctx); err != nil {
 			count.end(err)
@@ -71,11 +72,17 @@ func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.R
 			res, err = l.ask(ctx, partition, req)
 			switch {
 			case err == nil && final(&res):
+				res = res.Complete(before)
 				err = failure(&res)
 				count.end(err)
 				return res, err
 			case err == nil:
-				unsure = unsure || res.Status == part.Unknown
+				if res.Status == part.Unknown {
+					unsure = true
+					if res.Version != 0 {
+						before = res
+					}
+				}
 				err = errNotServed
 			case !errors.Is(err, wire.ErrNotSent):
 				unsure = true

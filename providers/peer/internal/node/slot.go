@@ -153,6 +153,8 @@ func (s *slot) close() {
 func (s *slot) dismiss() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.replica.GiveUp(&s.fx)
+	s.finish()
 	s.excuse()
 }
 

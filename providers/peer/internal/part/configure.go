@@ -160,11 +160,22 @@ func (r *Replica) answerAll(fx *Effects) {
 	l := r.lead
 	for i := range l.writes {
 		if req := l.writes[i].req; req != nil {
-			r.reply(fx, req, Result{Status: Unknown, Epoch: r.epoch})
+			r.reply(fx, req, l.writes[i].result.unknown(r.epoch))
 			l.writes[i].req = nil
 		}
 	}
 	r.dismiss(func(*Request) bool { return true }, fx)
+}
+
+// GiveUp answers all requests, of a member that has left: whoever asked asks the one that has taken
+// over, and knows from here what was there.
+func (r *Replica) GiveUp(fx *Effects) {
+	if r.lead != nil {
+		r.answerAll(fx)
+	}
+	if r.follow != nil {
+		r.follow.giveUp(r, fx)
+	}
 }
 
 // dismiss answers requests that wait to be executed: they are for somebody else.

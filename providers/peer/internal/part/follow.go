@@ -60,7 +60,7 @@ func (f *follower) pay(r *Replica, it *Item, fx *Effects) {
 // giveUp answers the requests that are owed: what became of them is not known.
 func (f *follower) giveUp(r *Replica, fx *Effects) {
 	for _, o := range f.owed {
-		r.reply(fx, o.req, Result{Status: Unknown, Epoch: r.epoch})
+		r.reply(fx, o.req, o.result.unknown(r.epoch))
 	}
 	f.owed = nil
 }

@@ -136,6 +136,22 @@ type Result struct {
 	Lineage uint64
 }
 
+// unknown is the result of a request that was executed, if whether that lasts is not known. What it
+// would answer is in it, see Complete.
+func (r Result) unknown(epoch topology.Stamp) Result {
+	r.Status, r.Epoch = Unknown, epoch
+	return r
+}
+
+// Complete returns a result with what a repetition cannot tell, if an attempt before it ended
+// with Unknown and it was that attempt's write which lasts.
+func (r Result) Complete(before Result) Result {
+	if r.Repeated && before.Status == Unknown && before.Version == r.Version && r.Version != 0 {
+		r.Present, r.Output, r.Repeated = before.Present, before.Output, false
+	}
+	return r
+}
+
 // Under returns what a result means to a caller that follows the configurations of a lineage. On
 // another side of a split it means nothing that something was executed.
 func (r Result) Under(lineage uint64) Result {

@@ -78,7 +78,7 @@ func (r *Replica) scarce() bool { return len(r.inSync) < r.o.MinCopies }
 // members were taken out of the set, so that too few are left, nothing is promised.
 func (r *Replica) acknowledgeWrite(w *write, seq uint64, fx *Effects) {
 	if r.scarce() {
-		r.reply(fx, w.req, Result{Status: Unknown, Epoch: r.epoch})
+		r.reply(fx, w.req, w.result.unknown(r.epoch))
 		return
 	}
 	w.result.Copies = 1

@@ -70,6 +70,32 @@ func TestDemotedPrimaryAnswers(t *testing.T) {
 	l.same(1, 2)
 }
 
+// What a primary has executed that is taken out at once is not lost on the caller: the repetition
+// tells whether the write lasts, and the first attempt what was there.
+func TestRepetitionIsCompleted(t *testing.T) {
+	l := pair(t, part.Options{})
+	l.put(1, "key", "old", 0)
+	req := part.Request{Kind: part.Exchange, Op: part.OpID{Client: 1, Seq: 1}, Cache: "cache", Key: "key", Record: []byte("new")}
+	tag := l.begin(1, req)
+	l.deliver(func(m mail) bool { return m.to == 1 }) // 2 has it, and 1 does not hear of that
+	l.change(func(p *topology.Partition) { p.Primary, p.InSync = 2, []topology.ID{2} })
+	l.deliver()
+	before, again := l.replies[tag], l.do(2, req)
+	if before.Status != part.Unknown || !again.Repeated {
+		t.Fatalf("the request ends with %+v, and again with %+v", before, again)
+	}
+	if res := again.Complete(before); res.Status != part.OK || res.Repeated || string(res.Present.Record) != "old" {
+		t.Errorf("together that is %+v", res)
+	}
+	another := before
+	another.Version++
+	for _, before := range []part.Result{{}, {Status: part.Unknown}, another} {
+		if res := again.Complete(before); !res.Repeated || res.Present.OK {
+			t.Errorf("with an attempt of another write that is %+v", res)
+		}
+	}
+}
+
 // What it has executed is unknown if it is not asked, or not in time.
 func TestDemotedPrimaryDoesNotKnow(t *testing.T) {
 	for name, then := range map[string]func(*lab){
