@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,56 +12,129 @@ import (
 	"github.com/keepsake-cache/keepsake/providers/hazelcast"
 )
 
-// TestOverload has many readers of large values give up soon. As much is read as by patient ones,
-// about, and beside them a caller with time is served. What can be expected of the machine is
-// measured first.
-func TestOverload(t *testing.T) {
-	const readers, values, size = 32, 8, 200_000
-	ctx := limited(t, 2*time.Minute)
-	p := connect(t, hazelcast.Options{})
-	large, small := openCache(t, p, driver.CacheOptions{}), openCache(t, p, driver.CacheOptions{})
-	for i := range values {
-		must(t, large.Put(ctx, fmt.Sprint(i), record(string(make([]byte, size))), time.Time{}))
+// impatient has n readers of some keys who all give up before they are answered.
+func impatient(t *testing.T, n int, c driver.Cache, keys int) {
+	var running sync.WaitGroup
+	for i := range n {
+		running.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			_, found, err := c.Get(ctx, fmt.Sprint(i%keys))
+			if expected(t, err); found {
+				t.Error("a read whose answer was held is answered")
+			}
+		})
 	}
-	// load returns how many reads a second were answered in time, and what a put took beside them.
-	load := func(n int, patience, d time.Duration) (rate float64, put time.Duration) {
-		t.Helper()
-		end := in(d)
-		var answered atomic.Int64
-		var running sync.WaitGroup
-		for g := range n {
-			running.Go(func() {
-				for i := g; time.Now().Before(end); i++ {
-					ctx, cancel := context.WithTimeout(ctx, patience)
-					_, found, err := large.Get(ctx, fmt.Sprint(i%values))
-					cancel()
-					expected(t, err)
-					if found {
-						answered.Add(1)
-					}
+	running.Wait()
+}
+
+// Who gives up soon has asked the members once at the most: asking again would double the load of members
+// that are merely slow.
+func TestGivingUpAsksOnce(t *testing.T) {
+	t.Parallel()
+	const readers = 32
+	p := startProxy(t, cluster(t).Addrs[0], nil)
+	c := openCache(t, connectThrough(t, p, hazelcast.Options{}), driver.CacheOptions{})
+	must(t, c.Put(limited(t, time.Minute), "0", record("v"), time.Time{}))
+	defer p.holding("get")()
+	if asked := p.requests(func() { impatient(t, readers, c, 1) })["get"]; asked > readers {
+		t.Errorf("%d readers who gave up have asked %d times", readers, asked)
+	}
+}
+
+// TestOverload has many readers of large values give up before a member that answers slowly has
+// answered them. However many they are, members owe no more large answers than have room beside each
+// other, so that who has patience does not wait for the answers to those who have none: neither a
+// write, which passes by, nor other readers, of whom each is answered and has asked once.
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	const impatients, patients, values, size, atOnce = 64, 8, 4, 200_000, 512 << 10
+	ctx := limited(t, 2*time.Minute)
+	p := startProxy(t, cluster(t).Addrs[0], nil)
+	c := openCache(t, connectThrough(t, p, hazelcast.Options{RequestTimeout: 10 * time.Minute}), driver.CacheOptions{})
+	for i := range values {
+		must(t, c.Put(ctx, fmt.Sprint(i), record(string(make([]byte, size))), time.Time{}))
+	}
+	for i := range 64 { // the size of its records becomes known
+		_, _, err := c.Get(ctx, fmt.Sprint(i%values))
+		must(t, err)
+	}
+	var answered sync.WaitGroup
+	asked := p.requests(func() {
+		release := p.holding("get")
+		impatient(t, impatients, c, values)
+		if err := c.Put(ctx, "small", record("v"), time.Time{}); err != nil {
+			t.Errorf("a put beside them: %v", err)
+		}
+		for i := range patients {
+			answered.Go(func() {
+				if _, found, err := c.Get(ctx, fmt.Sprint(i%values)); err != nil || !found {
+					t.Errorf("a patient reader gets %v, %v", found, err)
 				}
 			})
 		}
-		var took []time.Duration
-		for time.Now().Before(end) {
-			start := time.Now()
-			must(t, small.Put(ctx, "k", record("v"), time.Time{}))
-			took = append(took, time.Since(start))
-		}
-		running.Wait()
-		slices.Sort(took)
-		return float64(answered.Load()) / d.Seconds(), took[len(took)/2]
+		release()
+		answered.Wait()
+	})
+	if most := atOnce/size + patients; asked["get"] > most {
+		t.Errorf("%d readers who gave up and %d who did not have asked %d times, want %d at most", impatients, patients, asked["get"], most)
 	}
-	load(readers, time.Minute, time.Second) // warms up
-	_, alone := load(1, time.Minute, time.Second)
-	patient, _ := load(readers, time.Minute, time.Second)
-	patience := time.Duration(1.5 * readers / patient * float64(time.Second))
-	rate, put := load(readers, patience, 2*time.Second)
-	t.Logf("%.0f patient reads a second; with %v for each, %.0f; a put takes %v, and %v beside one reader", patient, patience, rate, put, alone)
-	if rate < patient/4 {
-		t.Errorf("of readers that give up, %.0f reads a second are answered, and of patient ones %.0f", rate, patient)
+	if asked["set"] != 1 {
+		t.Errorf("a put beside them is sent %d times", asked["set"])
 	}
-	if put > 10*alone {
-		t.Errorf("a put takes %v, more than ten times the %v beside one reader", put, alone)
+}
+
+// BenchmarkOverload has readers of large values give up soon, or not, and tells how many are answered
+// and how long a put takes beside them.
+func BenchmarkOverload(b *testing.B) {
+	const readers, values, size = 32, 8, 200_000
+	ctx := limited(b, 10*time.Minute)
+	p := connect(b, hazelcast.Options{})
+	large, small := openCache(b, p, driver.CacheOptions{}), openCache(b, p, driver.CacheOptions{})
+	for i := range values {
+		must(b, large.Put(ctx, fmt.Sprint(i), record(string(make([]byte, size))), time.Time{}))
+	}
+	for _, patience := range []time.Duration{time.Minute, 200 * time.Millisecond, 50 * time.Millisecond} {
+		b.Run(patience.String(), func(b *testing.B) {
+			var running sync.WaitGroup
+			var mu sync.Mutex
+			left, answered := b.N, 0
+			next := func() (i int) {
+				mu.Lock()
+				defer mu.Unlock()
+				left--
+				return left
+			}
+			for range readers {
+				running.Go(func() {
+					for i := next(); i >= 0; i = next() {
+						ctx, cancel := context.WithTimeout(ctx, patience)
+						_, found, _ := large.Get(ctx, fmt.Sprint(i%values)) // who gives up is counted
+						cancel()
+						if found {
+							mu.Lock()
+							answered++
+							mu.Unlock()
+						}
+					}
+				})
+			}
+			ended := make(chan struct{})
+			go func() { running.Wait(); close(ended) }()
+			var puts []time.Duration
+			for over := false; !over; {
+				start := time.Now()
+				must(b, small.Put(ctx, "k", record("v"), time.Time{}))
+				puts = append(puts, time.Since(start))
+				select {
+				case <-ended:
+					over = true
+				default:
+				}
+			}
+			slices.Sort(puts)
+			b.ReportMetric(float64(answered)/b.Elapsed().Seconds(), "answered/s")
+			b.ReportMetric(float64(puts[len(puts)/2].Microseconds()), "µs/put")
+		})
 	}
 }

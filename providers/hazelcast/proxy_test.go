@@ -26,9 +26,11 @@ type proxy struct {
 	counts map[string]int
 	fates  map[string]fate // what happens to the next request of a kind
 	conns  map[net.Conn]bool
-	out    bool // it lets nobody through
-	mute   bool // it takes new connections and says nothing on them
-	muted  int  // how many there were
+	out    bool   // it lets nobody through
+	mute   bool   // it takes new connections and says nothing on them
+	muted  int    // how many there were
+	hold   string // the kind of requests whose answers it keeps; empty: of none
+	kept   []func()
 }
 
 // A fate is what happens to a request.
@@ -39,6 +41,7 @@ const (
 	unanswered      // carried out, but its answer is swallowed
 	cut             // carried out, then the connection breaks
 	refused         // the connection breaks before the request is passed on
+	held            // carried out, but its answer is kept for later
 )
 
 // The requests that the provider sends, by their types in Hazelcast's open binary
@@ -116,7 +119,36 @@ func (p *proxy) arrived(name string) fate {
 	p.counts[name]++
 	f := p.fates[name]
 	delete(p.fates, name)
+	if f == delivered && name == p.hold {
+		return held
+	}
 	return f
+}
+
+// holding keeps the answers to all requests of that name until release delivers them.
+func (p *proxy) holding(name string) (release func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hold = name
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, deliver := range p.kept {
+			deliver()
+		}
+		p.hold, p.kept = "", nil
+	}
+}
+
+// keep reports whether an answer is delivered later.
+func (p *proxy) keep(deliver func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hold == "" {
+		return false
+	}
+	p.kept = append(p.kept, deliver)
+	return true
 }
 
 // outage breaks all connections, and lets nobody in until it is over.
@@ -196,6 +228,9 @@ func (p *proxy) serve(client net.Conn) {
 			mu.Unlock()
 			if f == cut {
 				return
+			}
+			if f == held && p.keep(func() { _, _ = client.Write(m.raw) }) { // the client may be gone then
+				continue
 			}
 			if f != unanswered {
 				if _, err := client.Write(m.raw); err != nil {
