@@ -222,6 +222,41 @@ func TestRejectDropsNothing(t *testing.T) {
 	}
 }
 
+// What is refused takes no room from what fits, not even while it is being refused.
+func TestRefusedWritesTakeNoRoom(t *testing.T) {
+	const small, large = memory.EntryCost + 2, 10 * memory.EntryCost
+	c := bounded(t, memory.Options{MaxBytes: large + small/2, WhenFull: memory.Reject})
+	if err := c.Put(t.Context(), "kept", []byte("v"), time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if err := c.Put(t.Context(), "l", make([]byte, large-memory.EntryCost-1), time.Time{}); !errors.Is(err, jcache.ErrFull) {
+				t.Errorf("what does not fit beside another entry: %v", err)
+				return
+			}
+		}
+	})
+	for range 100_000 {
+		if err := c.Put(t.Context(), "s", []byte("v"), time.Time{}); err != nil {
+			t.Errorf("what fits: %v", err)
+			break
+		}
+		if err := c.Delete(t.Context(), "s"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	running.Wait()
+}
+
 // Whatever is done to it, a cache stays within its bounds, and counts what it holds.
 func TestBoundsHold(t *testing.T) {
 	for name, opts := range map[string]memory.Options{

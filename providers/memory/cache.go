@@ -5,6 +5,7 @@ import (
 	"context"
 	"hash/maphash"
 	"iter"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,8 +25,9 @@ type cache struct {
 	versions atomic.Uint64 // last token given out, over all keys
 	entries  atomic.Int64
 	bytes    atomic.Int64
-	order    order    // of a bounded cache
-	next     earliest // deadline
+	growth   sync.Mutex // taken by writes that need room, where they may be refused
+	order    order      // of a bounded cache
+	next     earliest   // deadline
 }
 
 func newCache(p *Provider) *cache {

@@ -49,12 +49,15 @@ func (c *cache) reserve(entries, instead, cost int64) error {
 		return fmt.Errorf("%w: an entry that counts %d bytes with its key, and maxBytes is %d", driver.ErrTooLarge, cost, o.MaxBytes)
 	}
 	bytes := instead + cost
-	n, size := c.entries.Add(entries), c.bytes.Add(bytes)
-	if o.WhenFull == Reject && (entries > 0 || bytes > 0) && c.over(n, size) {
-		c.entries.Add(-entries)
-		c.bytes.Add(-bytes)
-		return driver.ErrFull
+	if o.WhenFull == Reject && (entries > 0 || bytes > 0) {
+		c.growth.Lock() // what is refused is never counted, not even for a moment
+		defer c.growth.Unlock()
+		if c.over(c.entries.Load()+entries, c.bytes.Load()+bytes) {
+			return driver.ErrFull
+		}
 	}
+	c.entries.Add(entries)
+	c.bytes.Add(bytes)
 	return nil
 }
 
