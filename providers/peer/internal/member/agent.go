@@ -192,8 +192,8 @@ const (
 	refused           // nobody listens at any address
 )
 
-// Alone reports whether nobody listens at any of the addresses: whoever comes will find
-// this process there. It is false before all were tried, and if it is not certain.
+// Alone reports whether nobody else listens at any of the addresses. It is false before all were
+// tried, and if it is not certain.
 func (a *Agent) Alone() bool { return a.result.Load() == refused && len(a.Alive()) == 0 }
 
 // Answered reports whether all addresses were tried, and none is left at which somebody

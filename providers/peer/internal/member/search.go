@@ -20,8 +20,9 @@ const (
 	maxSeen = 256
 	// searchers is how many addresses are tried at once.
 	searchers = 8
-	// searchAlone is the pause between two searches while nobody was found, and
-	// searchEvery when somebody was.
+	// The pause between two searches doubles from searchSoon to searchAlone while nobody was
+	// found, and is searchEvery when somebody was.
+	searchSoon  = 100 * time.Millisecond
 	searchAlone = time.Second
 	searchEvery = 5 * time.Second
 )
@@ -30,11 +31,11 @@ const (
 // gossip forgets who was gone for long, so that the halves of a cluster that was cut
 // would not find each other.
 func (a *Agent) search(ctx context.Context) {
-	for {
+	for soon := searchSoon; ; soon = min(2*soon, searchAlone) {
 		a.try(ctx)
 		pause := searchEvery
 		if len(a.Alive()) == 0 {
-			pause = searchAlone
+			pause = soon
 		}
 		timer := time.NewTimer(pause*4/5 + rand.N(pause*2/5))
 		select {

@@ -46,6 +46,12 @@ func (a *Agent) Seeds() []Seed {
 	return seeds
 }
 
+// Findable reports whether those who try the addresses find this process there. It is false
+// until it has found itself.
+func (a *Agent) Findable() bool {
+	return len(a.opts.Seeds) == 0 || slices.ContainsFunc(a.Seeds(), func(s Seed) bool { return s.Self })
+}
+
 // unresolved reports whether a host name among the seeds has no address.
 func (a *Agent) unresolved() bool {
 	a.net.mu.Lock()

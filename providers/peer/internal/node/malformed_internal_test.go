@@ -56,8 +56,9 @@ func FuzzHandlers(f *testing.F) {
 	f.Add(byte(typeEvents), appendEvent(binary.AppendUvarint(nil, 7), 1, topology.Stamp{Term: 1}, 1, &part.Event{Cache: "c", Key: "k"}))
 	f.Add(byte(typeConfig), appendPoll(nil, n.Config()))
 	f.Add(byte(typeForget), appendTexts(nil, []string{"127.0.0.9:1"}))
+	f.Add(byte(typeFound), appendBool(nil, true))
 	f.Fuzz(func(t *testing.T, typ byte, b []byte) {
-		if typ < byte(typeOperation) || typ > byte(typeForget) {
+		if typ < byte(typeOperation) || typ > byte(typeFound) {
 			return
 		}
 		var before, after runtime.MemStats
@@ -84,10 +85,14 @@ func FuzzAnswers(f *testing.F) {
 	c := topology.Found(1, topology.Member{ID: 1, Addr: "127.0.0.1:1"}, 31)
 	f.Add(appendNews(nil, c))
 	f.Add(appendAgreement(nil, true, c))
+	f.Add(appendAgreed(nil, true, map[topology.ID]string{1: "127.0.0.1:1"}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if status, c, err := parseNews(b, 31); err == nil && status == news && (c == nil || len(c.Partitions) != 31) {
 			t.Errorf("news of %+v", c)
 		}
 		_, _, _, _ = parseAgreement(b)
+		if met, _ := parseAgreed(b); len(met) > maxMet {
+			t.Errorf("%d processes were met", len(met))
+		}
 	})
 }

@@ -22,14 +22,6 @@ const (
 	// handOffs is how many partitions a member gives, and takes, at the same time.
 	handOffs = 32
 
-	// slowness is how many times as long as for others is waited for somebody who
-	// listens and does not answer, or who should begin and does not.
-	slowness = 3
-
-	// rebornPatience is how much longer than others a process that had to come back
-	// empty looks for the cluster that went on without it.
-	rebornPatience = 10
-
 	viewTick = 25 * time.Millisecond
 	partTick = 50 * time.Millisecond
 )
@@ -45,11 +37,11 @@ type membership struct {
 	subs   subscribers
 	polls  polls
 
-	mu   sync.Mutex // of the view
-	view *view.Machine
-	fx   view.Effects
-	met  int64 // when somebody was met first, before this one was a member
-	gone farewells
+	mu       sync.Mutex // of the view
+	view     *view.Machine
+	fx       view.Effects
+	gone     farewells
+	founding founding
 
 	losses      losses
 	accompanied atomic.Bool // there were other members
@@ -82,11 +74,14 @@ func newMember(n *Node, listener net.Listener, reborn bool) (*life, error) {
 	}
 	m.handle()
 	m.wire.Watch(m.connection)
-	m.agent, err = member.Start(member.Options{Wire: m.wire, Seeds: o.Join, Notify: m.heard, Logger: o.Logger})
+	agent, err := member.Start(member.Options{Wire: m.wire, Seeds: o.Join, Notify: m.heard, Logger: o.Logger})
 	if err != nil {
 		l.cancel()
 		return nil, errors.Join(err, m.wire.Close())
 	}
+	m.mu.Lock()
+	m.agent, m.founding.began = agent, true
+	m.mu.Unlock()
 	l.work.Go(func() { m.watchView(l.ctx) })
 	l.work.Go(func() { l.feeds.run(l.ctx) })
 	l.work.Go(func() { m.tickParts(l.ctx) })
@@ -115,9 +110,7 @@ func (m *membership) watchView(ctx context.Context) {
 		select {
 		case <-tick.C:
 			m.step(func(now int64) {
-				if m.view.Config() == nil && m.mayFound(now) {
-					m.view.Found(now, &m.fx)
-				}
+				m.foundIfDue(ctx, now)
 				m.view.Tick(now, &m.fx)
 				m.polls.tick(now)
 				for _, id := range m.gone.due(now) {
@@ -147,33 +140,6 @@ func (m *membership) watchView(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// mayFound reports whether it is time to begin a cluster. It is not while there is one that
-// this process should be in: an empty one beside it would say that nothing is there.
-func (m *membership) mayFound(now int64) bool {
-	alive := m.agent.Alive()
-	first := true // among those who were met
-	for id, meta := range alive {
-		if meta.Joined {
-			return false
-		}
-		first = first && m.self.ID < id
-	}
-	startup := int64(m.n.opts.Startup)
-	switch {
-	case m.rejected.Load() != nil:
-		return false
-	case m.agent.Alone():
-		return true
-	case !m.agent.Answered() && now < slowness*startup:
-		return false
-	case m.reborn:
-		return len(alive) == 0 && now > rebornPatience*startup
-	case now > startup && (first || now > slowness*startup):
-		return true
-	}
-	return first && m.met != 0 && now-m.met > startup/2
 }
 
 // step advances the view and carries out what it asks for.
@@ -299,9 +265,7 @@ func (m *membership) hearOf(id topology.ID, addr string) {
 		c := m.view.Config()
 		switch {
 		case c == nil:
-			if m.met == 0 {
-				m.met = now
-			}
+			m.founding.meet(now)
 			m.view.Join(now, id, addr, &m.fx)
 		case !slices.ContainsFunc(c.Members, func(m topology.Member) bool { return m.Addr == addr }):
 			m.view.Met(now, id, addr)

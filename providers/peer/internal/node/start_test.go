@@ -39,8 +39,8 @@ func TestAllStartAtOnce(t *testing.T) {
 	}
 }
 
-// So are those that have too little time to find each other before they would begin a grid
-// of their own: who has met others leaves that to one of them.
+// So are those that have too little time to hear of each other by gossip before they would begin a
+// grid of their own: whoever begins it has asked all others.
 func TestAllStartAtOnceInAHurry(t *testing.T) {
 	bubble(t, func(o *node.Options) { o.Startup = 700 * time.Millisecond }, func(g *grid) {
 		g.SetDelay(80 * time.Millisecond)
@@ -54,6 +54,29 @@ func TestAllStartAtOnceInAHurry(t *testing.T) {
 		for _, p := range g.processes {
 			if s := p.Stats(); s.Members != count || s.Rebirths > 0 {
 				t.Errorf("after %v %s is one of %d members, born again %d times", took, p.host, s.Members, s.Rebirths)
+			}
+		}
+	})
+}
+
+// Who is at none of the addresses at which others are looked for is found by nobody there. So it does
+// not begin a grid because nobody is there yet.
+func TestOthersStartBeforeThoseWhoAreLookedFor(t *testing.T) {
+	bubble(t, nil, func(g *grid) {
+		const count = 8
+		var starting sync.WaitGroup
+		for number := 4; number <= count; number++ {
+			starting.Go(func() { g.startAs(number) })
+		}
+		time.Sleep(100 * time.Millisecond)
+		for number := 1; number <= 3; number++ {
+			starting.Go(func() { g.startAs(number) })
+		}
+		starting.Wait()
+		g.settled(15*time.Second, g.processes...)
+		for _, p := range g.processes {
+			if s := p.Stats(); s.Rebirths > 0 {
+				t.Errorf("%s was born again %d times", p.host, s.Rebirths)
 			}
 		}
 	})

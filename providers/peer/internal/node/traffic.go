@@ -18,6 +18,7 @@ const (
 	typeEvents
 	typeConfig
 	typeForget
+	typeFound
 )
 
 func (m *membership) handle() {
@@ -29,6 +30,7 @@ func (m *membership) handle() {
 	m.wire.Handle(typeSubscribe, m.takeSubscribe)
 	m.wire.Handle(typeConfig, m.takePoll)
 	m.wire.Handle(typeForget, m.takeForget)
+	m.wire.Handle(typeFound, m.takeFound)
 }
 
 // peer returns how a member is reached. Who is not a member is reached at the address by
