@@ -167,6 +167,7 @@ func (r *Replica) commit(now Now, fx *Effects) {
 	if r.o.Leased && !r.leased(now) {
 		return
 	}
+	before := l.settled
 	for {
 		to, settled := r.reach()
 		l.settled = max(l.settled, settled)
@@ -182,6 +183,12 @@ func (r *Replica) commit(now Now, fx *Effects) {
 		l.trim(l.acknowledged())
 		for _, req := range runnable {
 			r.run(now, req, fx)
+		}
+	}
+	if before < l.rolled && l.settled >= l.rolled {
+		// Whoever was primary before owes the answers to what was carried over.
+		for _, p := range l.peers {
+			r.tell(now, p, fx)
 		}
 	}
 }

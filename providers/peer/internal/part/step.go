@@ -182,19 +182,21 @@ func (r *Replica) report(now Now, fx *Effects) {
 func (r *Replica) repeatSend(now Now, fx *Effects) {
 	l := r.lead
 	for _, p := range l.peers {
-		if !p.listening() {
-			continue
-		}
 		resend := int64(r.o.Resend)
-		switch {
-		case p.behindSince != 0 && now.Mono-p.behindSince >= resend && now.Mono-p.resentAt >= resend:
+		if p.listening() && p.behindSince != 0 && now.Mono-p.behindSince >= resend && now.Mono-p.resentAt >= resend {
 			p.sent, p.resentAt = p.acked, now.Mono
-		case p.acked == l.last() && p.told < r.told():
-			p.told = r.told()
-			fx.send(p.id, r.replicate(p.sent, now.Mono))
 		}
+		r.tell(now, p, fx)
 	}
 	r.send(now, fx)
+}
+
+// tell says what is settled to a replica that has everything and did not hear it with a write.
+func (r *Replica) tell(now Now, p *peer, fx *Effects) {
+	if p.listening() && p.sent == r.lead.last() && p.acked == r.lead.last() && p.told < r.told() {
+		p.told = r.told()
+		fx.send(p.id, r.replicate(p.sent, now.Mono))
+	}
 }
 
 // digest has the replicas compare their contents, while there are no writes.
