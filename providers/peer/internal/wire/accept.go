@@ -80,6 +80,7 @@ func (e *Endpoint) serve(c *conn, raw net.Conn) {
 			peer.Addr = raw.RemoteAddr().String() // for logs; nobody listens there
 		}
 		c.share = e.memory.share(peer.ID)
+		c.unread = c.share
 		defer c.share.leave()
 		err := c.run(nc, false, func(f frame) { e.dispatch(c, peer, f) })
 		if !errors.Is(err, ErrClosed) {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -38,10 +39,11 @@ type allowance struct {
 
 // A share is what of it one peer may use.
 type share struct {
-	of    *allowance
-	id    topology.ID
-	own   *semaphore.Weighted
-	users int // connections
+	of     *allowance
+	id     topology.ID
+	own    *semaphore.Weighted
+	unread atomic.Int64 // bytes that wait for the peer to read them
+	users  int          // connections
 }
 
 func newAllowance() *allowance {
@@ -88,6 +90,23 @@ func (s *share) claim(quit <-chan struct{}, bytes int64) error {
 		return errNoMemory
 	}
 	return nil
+}
+
+// add counts bytes that wait for the peer to read them, and reports whether that is not too much.
+// A nil share counts nothing.
+func (s *share) add(bytes int) bool {
+	if s == nil || s.unread.Add(int64(bytes)) <= maxAnswers {
+		return true
+	}
+	s.unread.Add(-int64(bytes))
+	return false
+}
+
+// taken is told of bytes that were added and wait no longer.
+func (s *share) taken(bytes int) {
+	if s != nil {
+		s.unread.Add(-int64(bytes))
+	}
 }
 
 func (s *share) release(bytes int64) {

@@ -69,6 +69,58 @@ func TestUnfinishedFramesAreBounded(t *testing.T) {
 	}
 }
 
+// What waits for a peer that reads nothing is bounded in all, however many connections it dials.
+func TestUnreadAnswersAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const connections, answers = 24, 8
+		a, body := newAllowance(), make([]byte, 1<<20)
+		var before, during runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		var group sync.WaitGroup
+		ends := make(chan error, connections)
+		for range connections {
+			c, s := newConn(1<<20), a.share(1)
+			defer s.leave()
+			c.unread = s
+			near, far := net.Pipe()
+			defer func() { _ = far.Close() }()
+			group.Go(func() {
+				ends <- c.run(near, false, func(f frame) { group.Go(func() { _ = Responder{c, f.id}.Reply(body) }) })
+			})
+			group.Go(func() {
+				for id := range uint64(answers) {
+					if _, err := far.Write(appendFrame(nil, 1, 0, id+1)); err != nil {
+						return // it was cut off
+					}
+				}
+			})
+		}
+		synctest.Wait()
+		runtime.GC()
+		runtime.ReadMemStats(&during)
+		// A buffer that grows has room for more than what is in it.
+		if used := int64(during.HeapAlloc) - int64(before.HeapAlloc); used > 2*maxAnswers {
+			t.Errorf("%d MB are used, %d MB may wait", used>>20, maxAnswers>>20)
+		}
+		if waits := a.share(1).unread.Load(); waits == 0 || waits > maxAnswers {
+			t.Errorf("%d bytes wait", waits)
+		}
+		if len(ends) == 0 {
+			t.Error("no connection was cut off")
+		}
+		for len(ends) > 0 {
+			if err := <-ends; !errors.Is(err, errStalled) {
+				t.Errorf("a connection ended: %v", err)
+			}
+		}
+		group.Wait() // the others end because nothing is taken from them
+		if waits := a.share(1).unread.Load(); waits != 0 {
+			t.Errorf("%d bytes were not given back", waits)
+		}
+	})
+}
+
 // Large messages of many connections come through, one after the other.
 func TestLargeFramesWaitForMemory(t *testing.T) {
 	a := newAllowance()

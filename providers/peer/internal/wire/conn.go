@@ -20,7 +20,8 @@ const (
 	maxPings  = 2
 	// pingID is the correlation of pings; no call comes so far.
 	pingID = 1<<64 - 1
-	// maxAnswers bounds the answers that wait for a peer which asks and does not read.
+	// maxAnswers bounds what waits for a peer that asks and does not read, on all of its
+	// connections.
 	maxAnswers = 64 << 20
 	// maxAhead is how many bytes the system takes at any time though the peer has not
 	// read them: a write of no more does not block.
@@ -40,10 +41,11 @@ const (
 // detour: a call that is alone writes its frame itself, and who reads requests writes the
 // answers that he has at the end of what he has read.
 type conn struct {
-	limit int       // of the bytes in frames
-	rate  int       // of the bytes that are written in a second; zero: none
-	spare sync.Pool // of calls
-	share *share    // of the memory for large frames; nil: there is no bound
+	limit  int       // of the bytes in frames
+	rate   int       // of the bytes that are written in a second; zero: none
+	spare  sync.Pool // of calls
+	share  *share    // of the memory for large frames; nil: there is no bound
+	unread *share    // counts what waits for the peer to read it; nil: this side dialled
 
 	mu sync.Mutex
 	nc net.Conn // nil until it is made
@@ -90,7 +92,7 @@ func (c *conn) add(k *call, typ Type, flags uint8, id uint64, body [][]byte) (fu
 	switch {
 	case c.err != nil:
 		return nil, notSent(c.err)
-	case len(c.frames) > 0 && len(c.frames)+headerBytes+size > limit:
+	case len(c.frames) > 0 && len(c.frames)+headerBytes+size > limit, !c.unread.add(headerBytes + size):
 		if c.room == nil {
 			c.room = make(chan struct{})
 		}
@@ -155,6 +157,7 @@ func (c *conn) flush() (more bool, err error) {
 	// The deadline need not be exact, and costs more than the clock.
 	if now := time.Now(); now.Sub(c.patient) > time.Second {
 		if err := nc.SetWriteDeadline(now.Add(silence)); err != nil {
+			c.unread.taken(len(frames))
 			return false, err
 		}
 		c.patient = now
@@ -168,6 +171,7 @@ func (c *conn) flush() (more bool, err error) {
 	}
 	c.mu.Lock()
 	c.writing = false
+	c.unread.taken(len(frames))
 	if cap(frames) <= keepBytes {
 		c.other = frames[:0]
 	}
@@ -327,6 +331,7 @@ func (c *conn) stop(err error) {
 		delete(c.calls, id)
 		k.done <- struct{}{}
 	}
+	c.unread.taken(len(c.frames))
 	c.frames = nil
 	if c.nc != nil {
 		nc := bare(c.nc)
