@@ -38,10 +38,12 @@ const secret = "known to all members"
 // quiet drops what members log.
 var quiet = slog.New(slog.DiscardHandler)
 
-// join starts a member that joins others, and ends it with the test.
+// join starts a member that joins others, and ends it with the test. It is not replaced because the
+// machine is slow.
 func join(t testing.TB, others ...*peer.Provider) *peer.Provider {
 	t.Helper()
-	opts := peer.Options{Security: peer.Security{Secret: secret}, Replicas: 1, Logger: quiet, LeaveTimeout: 10 * time.Second}
+	opts := peer.Options{Security: peer.Security{Secret: secret}, Replicas: 1, Logger: quiet,
+		FailureTimeout: 30 * time.Second, LeaveTimeout: 10 * time.Second}
 	for _, o := range others {
 		opts.Join = append(opts.Join, o.Addr())
 	}
