@@ -15,7 +15,7 @@ import (
 // fewer members are there than must have a copy, nothing is written, and everything is read.
 func TestCopiesThatWritesWaitFor(t *testing.T) {
 	opts := peer.Options{Security: peer.Security{Secret: secret}, Replicas: 2, SyncReplicas: 1, MinCopies: 2,
-		Logger: quiet, LeaveTimeout: 10 * time.Second}
+		Logger: quiet, FailureTimeout: time.Minute, LeaveTimeout: time.Minute}
 	var members []*peer.Provider
 	for range 3 {
 		members = append(members, start(t, opts))

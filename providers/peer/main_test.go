@@ -18,7 +18,7 @@ import (
 // TestMain gives probes of the gossip that are under way the second that they take to end.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for end := time.Now().Add(5 * time.Second); code == 0; {
+	for end := time.Now().Add(time.Minute); code == 0; {
 		err := goleak.Find()
 		if err == nil {
 			break
@@ -43,7 +43,7 @@ var quiet = slog.New(slog.DiscardHandler)
 func join(t testing.TB, others ...*peer.Provider) *peer.Provider {
 	t.Helper()
 	opts := peer.Options{Security: peer.Security{Secret: secret}, Replicas: 1, Logger: quiet,
-		FailureTimeout: 30 * time.Second, LeaveTimeout: 10 * time.Second}
+		RequestTimeout: time.Minute, FailureTimeout: time.Minute, LeaveTimeout: time.Minute}
 	for _, o := range others {
 		opts.Join = append(opts.Join, o.Addr())
 	}
@@ -52,14 +52,14 @@ func join(t testing.TB, others ...*peer.Provider) *peer.Provider {
 
 func start(t testing.TB, opts peer.Options) *peer.Provider {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	p, err := peer.Connect(ctx, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := p.Close(ctx); err != nil {
 			t.Error(err)
@@ -84,7 +84,7 @@ func poll(t testing.TB, what string, limit time.Duration, holds func() bool) {
 // where it should be, so that no other configuration follows by itself.
 func settled(t testing.TB, members ...*peer.Provider) {
 	t.Helper()
-	poll(t, "the grid does not settle", 30*time.Second, func() bool {
+	poll(t, "the grid does not settle", time.Minute, func() bool {
 		for _, p := range members {
 			if len(p.Health().Pending) > 0 || !inPlace(p.Config(), members) {
 				return false

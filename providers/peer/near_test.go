@@ -34,7 +34,7 @@ func put(t testing.TB, c driver.Cache, key, record string) {
 // near reads a key until it is kept near, and checks that it costs no round trip then.
 func near(t testing.TB, p *peer.Provider, c driver.Cache, key, record string) {
 	t.Helper()
-	poll(t, "the record is kept near", 5*time.Second, func() bool {
+	poll(t, "the record is kept near", time.Minute, func() bool {
 		before := p.NearStats().Hits
 		if got := get(t, c, key); got != record {
 			t.Fatalf("%s is %q, want %q", key, got, record)
@@ -90,7 +90,7 @@ func TestNearCacheHearsOfChanges(t *testing.T) {
 			if err := change(name); err != nil {
 				t.Fatal(err)
 			}
-			poll(t, "the change is seen", 5*time.Second, func() bool { return get(t, c, name) != "1" })
+			poll(t, "the change is seen", time.Minute, func() bool { return get(t, c, name) != "1" })
 		})
 	}
 }
@@ -188,7 +188,7 @@ func TestNearCacheKeepsNothingThatIsOvertaken(t *testing.T) {
 			put(t, writer, fmt.Sprint("key", key), strconv.Itoa(i+1))
 		}
 	}
-	poll(t, "all have the last record", 10*time.Second, func() bool {
+	poll(t, "all have the last record", time.Minute, func() bool {
 		for _, p := range clients {
 			for key := range keys {
 				if get(t, open(t, p), fmt.Sprint("key", key)) != strconv.Itoa(rounds) {
@@ -229,7 +229,7 @@ func TestNearCacheWhenAMemberGoes(t *testing.T) {
 	if err := third.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "the client knows that it is gone", 10*time.Second, func() bool { return client.Members() == 2 })
+	poll(t, "the client knows that it is gone", time.Minute, func() bool { return client.Members() == 2 })
 	if client.NearStats().Invalidations == before {
 		t.Error("what is near was not dropped")
 	}
@@ -239,7 +239,7 @@ func TestNearCacheWhenAMemberGoes(t *testing.T) {
 		put(t, other, key, "2")
 	}
 	for i := range 20 {
-		poll(t, "the last change is seen", 5*time.Second, func() bool { return get(t, c, fmt.Sprint("key", i)) == "2" })
+		poll(t, "the last change is seen", time.Minute, func() bool { return get(t, c, fmt.Sprint("key", i)) == "2" })
 	}
 }
 
@@ -253,7 +253,7 @@ func TestNearCacheIsBounded(t *testing.T) {
 		put(t, c, key, record)
 		get(t, c, key)
 	}
-	poll(t, "what is near has the size that it may have", 5*time.Second, func() bool {
+	poll(t, "what is near has the size that it may have", time.Minute, func() bool {
 		bytes := client.NearStats().Bytes
 		return bytes > 0 && bytes <= 64<<10
 	})
@@ -270,7 +270,7 @@ func TestNearCacheOfNobody(t *testing.T) {
 	if err := only.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "what is near is not used", 5*time.Second, func() bool {
+	poll(t, "what is near is not used", time.Minute, func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		_, _, err := c.Get(ctx, "key")

@@ -52,7 +52,7 @@ func TestSettingsThatAreRefused(t *testing.T) {
 }
 
 func TestPlaintextIsForLoopback(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err := peer.Connect(ctx, peer.Options{Listen: []string{"0.0.0.0:0"}, Security: peer.Security{Plaintext: true}, Logger: quiet})
 	if err == nil || !strings.Contains(err.Error(), "loopback") {
@@ -77,7 +77,7 @@ func TestStrangerIsNotLetIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			opts.Join, opts.JoinTimeout, opts.Logger = []string{member.Addr()}, 2*time.Second, quiet
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			p, err := peer.Connect(ctx, opts)
 			if err == nil {

@@ -54,7 +54,7 @@ func together(t testing.TB, n int) (members []*peer.Provider, oneGrid time.Durat
 			}
 		}
 	})
-	for over := time.Now().Add(30 * time.Second); slices.ContainsFunc(members, func(p *peer.Provider) bool { return p == nil || p.Members() != n }); <-time.After(5 * time.Millisecond) {
+	for over := time.Now().Add(time.Minute); slices.ContainsFunc(members, func(p *peer.Provider) bool { return p == nil || p.Members() != n }); <-time.After(5 * time.Millisecond) {
 		if time.Now().After(over) || t.Failed() {
 			t.Fatal("they do not become one grid")
 		}
