@@ -76,21 +76,19 @@ func (c *cache) Get(_ context.Context, key string) (driver.Item, bool, error) {
 
 // Put implements driver.Cache.
 func (c *cache) Put(_ context.Context, key string, record []byte, deadline time.Time) error {
-	_, _, err := c.set(key, record, deadline, nil)
-	return err
+	return c.set(key, record, deadline, nil)
 }
 
 // Delete implements driver.Cache.
 func (c *cache) Delete(_ context.Context, key string) error {
-	_, _, err := c.set(key, nil, time.Time{}, nil)
-	return err
+	return c.set(key, nil, time.Time{}, nil)
 }
 
 // Swap implements driver.Cache.
 func (c *cache) Swap(_ context.Context, key string, old driver.Token, record []byte, deadline time.Time) (bool, *driver.Item, error) {
 	var present *driver.Item
 	swapped := false
-	_, _, err := c.set(key, record, deadline, func(e *entry) bool {
+	err := c.set(key, record, deadline, func(e *entry) bool {
 		switch {
 		case e == nil:
 			swapped = old.IsZero()
@@ -106,21 +104,24 @@ func (c *cache) Swap(_ context.Context, key string, old driver.Token, record []b
 }
 
 // Exchange implements driver.Exchanger.
-func (c *cache) Exchange(_ context.Context, key string, record []byte, deadline time.Time) (driver.Item, bool, error) {
-	return c.set(key, record, deadline, nil)
+func (c *cache) Exchange(_ context.Context, key string, record []byte, deadline time.Time) (previous driver.Item, existed bool, err error) {
+	err = c.set(key, record, deadline, func(e *entry) bool {
+		if existed = e != nil; existed {
+			previous = e.item()
+		}
+		return true
+	})
+	return previous, existed, err
 }
 
 // set stores or removes (a nil record) under key what allow, shown the live entry
-// or nil, agrees to. It returns the live item that was there.
-func (c *cache) set(key string, record []byte, deadline time.Time, allow func(*entry) bool) (previous driver.Item, existed bool, err error) {
+// or nil, agrees to. If there was no room it may be shown another one.
+func (c *cache) set(key string, record []byte, deadline time.Time, allow func(*entry) bool) (err error) {
 	s := c.shard(key)
 	for again := true; again; again = c.again(key, err) {
-		previous, existed, err = driver.Item{}, false, nil
+		err = nil
 		s.mu.Lock()
 		e := c.live(s, key)
-		if e != nil {
-			previous, existed = e.item(), true
-		}
 		switch {
 		case allow != nil && !allow(e):
 		case record != nil:
@@ -130,7 +131,7 @@ func (c *cache) set(key string, record []byte, deadline time.Time, allow func(*e
 		}
 		s.mu.Unlock()
 	}
-	return previous, existed, err
+	return err
 }
 
 // live returns the entry of a key, or nil, and drops it if it is dead; the shard is locked.

@@ -13,7 +13,7 @@ type Decide func(seen Record) (Change, error)
 // on sets ch to what is decided on a record.
 func (d Decide) on(seen *Record, ch *Change) (err error) {
 	if d == nil {
-		*ch = Change{Act: Remove}
+		ch.Act = Remove
 		return nil
 	}
 	*ch, err = d(*seen)

@@ -179,7 +179,8 @@ func (s *Store) exchange(ctx context.Context, key string, ch *Change, previous *
 	item, existed, err := s.features.Exchanger.Exchange(ctx, key, ch.Record, Time(ch.Deadline))
 	switch {
 	case err == nil && existed:
-		return previous.parse(&item)
+		found := item // item stays where the call has put it
+		return previous.parse(&found)
 	case err == nil || !unsettled(ctx, err):
 		return err
 	}
