@@ -103,16 +103,21 @@ func strikeSlow(_ context.Context, r *runner) (string, error) {
 	return fmt.Sprintf("no more than %d bytes a second get through between %d and each other for %v", slowRate, i, x.lasting), nil
 }
 
-func strikeCut(_ context.Context, r *runner) (string, error) {
-	i, x := r.rng.IntN(r.cluster.size()), r.ill(cut, shortestIllness, maxTrouble)
-	r.isolate(i, x)
-	return fmt.Sprintf("%d is cut off for %v", i, x.lasting), nil
+func strikeCut(ctx context.Context, r *runner) (string, error) {
+	return cutOff(r.between(shortestIllness, maxTrouble))(ctx, r)
 }
 
-func strikeBlip(_ context.Context, r *runner) (string, error) {
-	i, x := r.rng.IntN(r.cluster.size()), r.ill(cut, shortestBlip, longestBlip)
-	r.isolate(i, x)
-	return fmt.Sprintf("%d is cut off for %v", i, x.lasting), nil
+func strikeBlip(ctx context.Context, r *runner) (string, error) {
+	return cutOff(r.between(shortestBlip, longestBlip))(ctx, r)
+}
+
+// cutOff cuts a member off for some time.
+func cutOff(d time.Duration) func(context.Context, *runner) (string, error) {
+	return func(_ context.Context, r *runner) (string, error) {
+		i := r.rng.IntN(r.cluster.size())
+		r.isolate(i, ill{cut, d})
+		return fmt.Sprintf("%d is cut off for %v", i, d), nil
+	}
 }
 
 func strikeBlips(_ context.Context, r *runner) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 var long = flag.Bool("long", false, "make the measurements as often, and the pauses as long, as a report of them needs")
@@ -93,6 +94,30 @@ func TestVisitors(t *testing.T) {
 	p := peerPlan(t, 3, 1)
 	p.app, p.onSplit = sessionapp(t), "auto"
 	p.strike(t, "blip")
+}
+
+// TestFaultAlone: of two servers one is cut off from everybody, its callers, too, for less and for more
+// than the time after which it is replaced. How long that is depends on the machine, which must not have
+// much else to do.
+func TestFaultAlone(t *testing.T) {
+	if os.Getenv("KEEPSAKE_FAULTS") == "" {
+		t.Skip("SKIPPED: it takes a minute of a quiet machine; KEEPSAKE_FAULTS=1 runs it")
+	}
+	p := peerPlan(t, 2, 1)
+	p.onSplit, p.callers, p.network = "auto", callOthers, true
+	r := open(t, p)
+	for _, d := range []time.Duration{800, 1200, 1700, 2500, 4000} {
+		f := fault{name: "alone", one: true, network: true, missing: needsNetwork, strike: cutOff(d * time.Millisecond)}
+		if missing := f.missing(r); missing != "" {
+			t.Skip("SKIPPED: " + missing)
+		}
+		if !r.hurt(t.Context(), f) {
+			t.FailNow()
+		}
+	}
+	r.agree(t.Context())
+	r.clean(t)
+	t.Log(r.report)
 }
 
 // strike makes a round with each of some faults, without a violation.
