@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,12 @@ func TestForget(t *testing.T) {
 		g.within(5*time.Second, "the larger side goes on", func() bool { return a.Stats().Members == 2 && a.Stats().Held > 0 })
 		if _, err := a.get(theirs[0], 100*time.Millisecond); !errors.Is(err, driver.ErrUnavailable) {
 			t.Errorf("before it is given up: %v", err)
+		}
+		// It is said, and is no reason for a balancer to send nobody here.
+		g.within(time.Second, "the member that is left serves", func() bool { return a.Health().Ready() })
+		if h := a.Health(); h.Safe() || !strings.Contains(strings.Join(h.Unsafe, "\n"), "partitions are held") ||
+			!strings.Contains(strings.Join(h.Unsafe, "\n"), c.host) {
+			t.Errorf("its health is %+v", h)
 		}
 		gone, err := forget()
 		if err != nil || len(gone) != 1 || gone[0] != c.host {

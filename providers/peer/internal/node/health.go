@@ -54,7 +54,7 @@ func (m *membership) health(h *driver.Health) {
 		h.Unready = append(h.Unready, "the network was split, and this side gives its records to the other one")
 	}
 	if held := c.Held(); held > 0 {
-		h.Unsafe = append(h.Unsafe, fmt.Sprintf("%d of %d partitions are not served, since none of the members that have them answers: %s",
+		h.Unsafe = append(h.Unsafe, fmt.Sprintf("%d of %d partitions are held: they are not served, since none of the members that have them answers: %s",
 			held, len(c.Partitions), strings.Join(absent(c), ", ")))
 	}
 	m.countCopies(h, c, now)
