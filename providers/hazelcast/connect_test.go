@@ -155,22 +155,38 @@ func TestOpeningIsGivenUp(t *testing.T) {
 	}
 }
 
-// Failed openings leave nothing behind. It is not parallel, so that it counts its own goroutines.
+// Failed openings leave nothing behind, neither goroutines nor memory: a client of the library's that
+// does not start keeps 300 KB. It is not parallel, so that it counts its own.
 func TestFailedOpeningsLeaveNothing(t *testing.T) {
+	const most = 100 << 10 // for each
+	live := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what has a finalizer goes with the second one
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
 	closed, err := servers.FreeAddr()
 	must(t, err)
-	for _, opts := range []hazelcast.Options{
-		{Servers: []string{closed}, ConnectTimeout: time.Millisecond},
-		{Servers: []string{servertest.Memcached(t).Addr}},
-		{Servers: cluster(t).Addrs, ClusterName: "shop"},
+	for name, test := range map[string]struct {
+		openings int64
+		opts     hazelcast.Options
+	}{
+		"nobody":  {260, hazelcast.Options{Servers: []string{closed}, ConnectTimeout: time.Millisecond}},
+		"another": {20, hazelcast.Options{Servers: []string{servertest.Memcached(t).Addr}}},
+		"refused": {20, hazelcast.Options{Servers: cluster(t).Addrs, ClusterName: "shop"}},
 	} {
-		before := runtime.NumGoroutine()
-		for range 20 {
-			if _, err := hazelcast.Open(t.Context(), opts); err == nil {
+		before, heap := runtime.NumGoroutine(), live()
+		for range test.openings {
+			if _, err := hazelcast.Open(t.Context(), test.opts); err == nil {
 				t.Fatal("it opened")
 			}
 		}
-		eventually(t, "the goroutines have ended", 5*time.Second, func() bool { return runtime.NumGoroutine() <= before })
+		eventually(t, "the goroutines have ended", time.Minute, func() bool { return runtime.NumGoroutine() <= before })
+		grown := live() - heap
+		if t.Logf("%s: after %d failed openings the heap is larger by %d KB", name, test.openings, grown>>10); grown > most*test.openings {
+			t.Errorf("%s: that is more than %d KB for each", name, most>>10)
+		}
 	}
 }
 
