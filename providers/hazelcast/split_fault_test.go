@@ -11,11 +11,10 @@ import (
 	"time"
 
 	"github.com/keepsake-cache/keepsake/httpsession"
+	"github.com/keepsake-cache/keepsake/internal/servertest"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/hazelcast"
 )
-
-const clusterStart = 90 * time.Second
 
 // An act is what one side of a split does to a session.
 type act struct {
@@ -53,10 +52,10 @@ const visitorsOfAScene = 60
 // default one. What becomes of attributes is told.
 func TestFaultSplit(t *testing.T) {
 	faults(t)
-	net := newNetwork(t, 2)
+	net := servertest.NewNetwork(t, 2)
 	config := filepath.Join(t.TempDir(), "hazelcast.xml")
 	must(t, os.WriteFile(config, []byte(strings.Replace(hazelcast.MemberConfig, "</hazelcast>", otherMaps, 1)), 0o600))
-	cluster := net.cluster(t, config)
+	cluster := net.Hazelcast(t, config, "-Dhazelcast.partition.count=71")
 	ctx := limited(t, 5*time.Minute)
 
 	maps := []string{recommended, none}
@@ -83,7 +82,7 @@ func TestFaultSplit(t *testing.T) {
 		}
 	}
 
-	net.split(true)
+	net.Split(true)
 	for side := range 2 {
 		eventually(t, "each side is alone", time.Minute, func() bool {
 			n, err := cluster.Size(ctx, side)
@@ -126,7 +125,7 @@ func TestFaultSplit(t *testing.T) {
 	for _, sides := range raw {
 		merged = append(merged, marks(t, sides))
 	}
-	net.split(false)
+	net.Split(false)
 	must(t, cluster.Await(limited(t, 2*time.Minute), 2))
 	for _, wait := range merged {
 		wait()

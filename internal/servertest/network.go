@@ -1,4 +1,4 @@
-package hazelcast_test
+package servertest
 
 import (
 	"fmt"
@@ -10,29 +10,21 @@ import (
 	"github.com/keepsake-cache/keepsake/internal/servers"
 )
 
-// faults skips the test unless long faults are asked for.
-func faults(t *testing.T) {
-	t.Helper()
-	if os.Getenv("KEEPSAKE_FAULTS") == "" {
-		t.Skip("SKIPPED: it takes minutes; run it with make faults")
-	}
-}
-
-// A network joins hosts, each a member's, with a bridge that this process is at, too.
-type network struct {
-	t     *testing.T
+// A Network joins hosts, each a server's, with a bridge that this process is at, too.
+type Network struct {
+	t     testing.TB
 	name  string
 	hosts int
-	addrs []string
+	addrs []string // of members of Hazelcast, one on each host
 }
 
-// newNetwork makes a network of n hosts, as root of a Linux.
-func newNetwork(t *testing.T, n int) *network {
+// NewNetwork makes a network of n hosts, as root of a Linux.
+func NewNetwork(t testing.TB, n int) *Network {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: a network that can be split needs root")
 	}
-	w := &network{t: t, name: fmt.Sprintf("kshz%d", os.Getpid()%100000), hosts: n}
+	w := &Network{t: t, name: fmt.Sprintf("kshz%d", os.Getpid()%100000), hosts: n}
 	subnet := fmt.Sprintf("10.213.%d.", os.Getpid()%250)
 	t.Cleanup(w.remove)
 	w.run("ip link add", w.name, "type bridge")
@@ -52,10 +44,10 @@ func newNetwork(t *testing.T, n int) *network {
 	return w
 }
 
-func (w *network) host(i int) string { return fmt.Sprint(w.name, "-", i) }
-func (w *network) link(i int) string { return fmt.Sprint(w.name, "v", i) }
+func (w *Network) host(i int) string { return fmt.Sprint(w.name, "-", i) }
+func (w *Network) link(i int) string { return fmt.Sprint(w.name, "v", i) }
 
-func (w *network) run(words ...string) {
+func (w *Network) run(words ...string) {
 	w.t.Helper()
 	args := strings.Fields(strings.Join(words, " "))
 	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
@@ -63,7 +55,7 @@ func (w *network) run(words ...string) {
 	}
 }
 
-func (w *network) remove() {
+func (w *Network) remove() {
 	for i := range w.hosts {
 		_ = exec.Command("ip", "netns", "del", w.host(i)).Run() // what was not made cannot be removed
 	}
@@ -71,23 +63,23 @@ func (w *network) remove() {
 }
 
 // command runs a member on its host.
-func (w *network) command(i int, program string, args ...string) *exec.Cmd {
+func (w *Network) command(i int, program string, args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", w.host(i), program}, args...)...)
 }
 
-// split cuts all hosts off from each other, or not any more. This process reaches all of them.
-func (w *network) split(on bool) {
+// Split cuts all hosts off from each other, or not any more. This process reaches all of them.
+func (w *Network) Split(on bool) {
 	w.t.Helper()
 	for i := range w.hosts {
 		w.run("bridge link set dev", w.link(i), "isolated", map[bool]string{true: "on", false: "off"}[on])
 	}
 }
 
-// cluster starts a member on each host.
-func (w *network) cluster(t *testing.T, config string) *servers.HazelcastCluster {
+// Hazelcast starts a member on each host. See servers.Hazelcast for the configuration file.
+func (w *Network) Hazelcast(t testing.TB, config string, args ...string) *servers.HazelcastCluster {
 	t.Helper()
-	c, err := servers.HazelcastWith(limited(t, clusterStart), w.command, w.addrs, config, "-Dhazelcast.partition.count=71")
-	installed(t, err)
+	c, err := servers.HazelcastWith(startContext(t), w.command, w.addrs, config, args...)
+	Check(t, err)
 	t.Cleanup(c.Kill)
 	return c
 }
