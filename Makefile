@@ -81,7 +81,7 @@ failover: ## for how long clients of a grid are hindered when a member fails, be
 faults: servers ## hurt the servers of each provider, and write what is lost to docs/faults and docs/promises.md; half an hour
 	@mkdir -p bin
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/memcached > docs/faults/memcached.txt
-	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/hazelcast > docs/faults/hazelcast.txt
+	KEEPSAKE_FAULTS=1 KEEPSAKE_FREEZES=20 go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/hazelcast > docs/faults/hazelcast.txt
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./conformance/nemesis > docs/faults/alone.txt
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./conformance/faults > bin/faults.log
 	head -1 docs/faults/stores.txt > bin/faults.head && mv bin/faults.head docs/faults/stores.txt

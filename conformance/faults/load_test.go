@@ -17,6 +17,7 @@ import (
 const (
 	population = 200                   // of each kind of entry and visitor
 	onceEvery  = 15 * time.Millisecond // between two of the things that happen once
+	briefLife  = 3 * time.Second
 	limit      = 2 * time.Second
 	grace      = time.Second // that a call may take beyond its limit on a busy machine
 )
@@ -25,6 +26,7 @@ const (
 type process struct {
 	manager *jcache.CacheManager
 	cache   *jcache.Cache[string, int]
+	brief   *jcache.Cache[string, int] // of entries that live for briefLife
 	site    http.Handler
 }
 
@@ -33,9 +35,11 @@ func start(t *testing.T, m *jcache.CacheManager) process {
 	t.Helper()
 	cache, err := jcache.CreateCache(t.Context(), m, "entries", jcache.Options[string, int]{Expiry: jcache.Modified[string, int](time.Hour)})
 	must(t, err)
+	brief, err := jcache.CreateCache(t.Context(), m, "brief", jcache.Options[string, int]{Expiry: jcache.Modified[string, int](briefLife)})
+	must(t, err)
 	sessions, err := httpsession.New(t.Context(), m, httpsession.Options{Cookie: httpsession.Cookie{AllowHTTP: true}})
 	must(t, err)
-	return process{m, cache, site(sessions)}
+	return process{m, cache, brief, site(sessions)}
 }
 
 // A ledger is what was acknowledged to those who use two processes.
@@ -47,10 +51,20 @@ type ledger struct {
 	visitors, leavers, renewers      []*visitor
 	idle                             []*visitor // who come back at the end only
 
+	briefs []brief // one for each number, whose entry lives
+	lasts  bool    // the fault
+
 	begun atomic.Pointer[time.Time] // when what happens once begins to happen; nil: not yet
 
 	mu           sync.Mutex
 	calls, wrong int // wrong: of a kind that promises nothing, or too late
+	over, late   int // entries whose end has come, and those that were found afterwards
+}
+
+// A brief is an entry that lives briefly.
+type brief struct {
+	key   string
+	until time.Time // by then it has ended; zero: there is none
 }
 
 // call makes a call of a cache, and returns whether it was acknowledged, and whether its outcome is unknown.
@@ -74,7 +88,7 @@ func (l *ledger) call(do func(ctx context.Context) error) (acked, unknown bool) 
 func populate(t *testing.T, a, b process) *ledger {
 	t.Helper()
 	l := &ledger{processes: [2]process{a, b}, kept: make(map[string]int), removed: make(map[string]int),
-		winners: make(map[string]int), counters: make(map[string]int), unknown: make(map[string]int)}
+		winners: make(map[string]int), counters: make(map[string]int), unknown: make(map[string]int), briefs: make([]brief, population)}
 	for i := range population {
 		for kind, of := range map[string]map[string]int{"kept": l.kept, "removed": l.removed, "counter": l.counters} {
 			key := fmt.Sprint(kind, i)
@@ -126,6 +140,7 @@ func (l *ledger) step(i, round int) {
 	here, there := l.processes[(i+round)%2], l.processes[(i+round+1)%2]
 	l.count(here, fmt.Sprint("counter", i))
 	l.visitors[i].change(there.site)
+	l.end(here, there, i, round)
 	if begun := l.begun.Load(); begun == nil || time.Since(*begun) < time.Duration(i)*onceEvery {
 		return
 	}
@@ -139,6 +154,35 @@ func (l *ledger) step(i, round int) {
 	}
 	if v := l.renewers[i]; len(v.old) == 0 {
 		v.renew(here.site)
+	}
+}
+
+// end puts a brief entry, or looks for the last one when that has ended.
+func (l *ledger) end(here, there process, i, round int) {
+	b := &l.briefs[i]
+	if b.until.IsZero() {
+		b.key = fmt.Sprint("brief", i, " ", round)
+		if ok, _ := l.call(func(ctx context.Context) error { return here.brief.Put(ctx, b.key, 0) }); ok {
+			b.until = time.Now().Add(briefLife)
+		}
+		return
+	}
+	if time.Now().Before(b.until) {
+		return
+	}
+	found := false
+	ok, _ := l.call(func(ctx context.Context) (err error) {
+		_, found, err = there.brief.Get(ctx, b.key)
+		return err
+	})
+	if !ok {
+		return // another time
+	}
+	b.until = time.Time{}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over++; found {
+		l.late++
 	}
 }
 

@@ -56,14 +56,19 @@
 //   - A member hangs: nobody can write for some seconds, and its entries are out of reach
 //     until the others expel it. When it wakes up, it is a cluster of its own until it is
 //     merged, and what clients write to it until then may be lost. Some removals are undone,
-//     too: 3 of 11,862 in seven freezes of 20 seconds.
+//     too: 23 of 43,263 in twenty freezes of 20 seconds.
+//   - Another member hangs or dies before the last one is merged: entries of which it had the
+//     only copy are lost, and a session that had ended may be alive again. When twenty freezes
+//     followed each other as soon as the members had met, 6 of 99,337 logouts and renewals were
+//     undone, and none of 126,535 when ten seconds were in between. Members report cluster-safe
+//     before they have merged.
 //   - The network splits the cluster and both sides write: afterwards the later update
 //     of an entry wins, as a whole. Entries that were removed during the split come back if
 //     the other side has them. On a default map the updates of the smaller side are lost.
 //   - Every member is gone: so is the data. The client connects to the next cluster in
 //     the same place by itself.
 //
-// Sessions that were logged out or renewed stay dead in all of that, on the recommended map and
+// But for that, sessions that were logged out or renewed stay dead in all of this, on the recommended map and
 // on a default one: package httpsession keeps what ended them under a key of its own. To look
 // for that is another round trip for sessions that are older than the last moment in which a
 // member joined, or the connection came back, until five minutes later. While the members merge
