@@ -28,14 +28,14 @@ func newBalancer(f *fleet) http.Handler {
 			r.Out.Host = r.In.Host
 			r.Out.Header.Set(statesHeader, f.states())
 		},
-		Transport: b,
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-		},
+		Transport:    b,
+		ErrorHandler: b.fail,
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", b.proxy)
+	mux.Handle("GET /static/", static)
 	mux.HandleFunc("POST /start", b.start)
+	mux.HandleFunc("POST /stop", b.stop)
 	return mux
 }
 
@@ -46,7 +46,7 @@ var toShops = &http.Transport{
 	DialContext:       (&net.Dialer{Timeout: time.Second}).DialContext,
 }
 
-var errNoServer = errors.New("No server is running. Start one again with the button, or restart the demonstration.") //nolint:staticcheck,revive // the visitor reads it
+var errNoServer = errors.New("no server is running")
 
 // RoundTrip implements http.RoundTripper: it tries the servers in turn. A server that
 // dies is passed over if it got nothing of the request, or if the request only reads.
@@ -67,6 +67,42 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	return nil, errNoServer
+}
+
+// fail answers when no server does. If none is running, one can be started from there.
+func (b *balancer) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if !errors.Is(err, errNoServer) {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_ = pages.ExecuteTemplate(w, "closed.html", map[string]any{"Servers": serverStates(b.fleet.states())}) // the visitor is gone
+}
+
+// stop tells a server to end, any one if none is named, and answers when it has.
+func (b *balancer) stop(w http.ResponseWriter, r *http.Request) {
+	for _, s := range b.fleet.shops {
+		if name := r.FormValue("server"); name != "" && name != s.name || !s.up() {
+			continue
+		}
+		order, err := http.NewRequestWithContext(r.Context(), http.MethodPost, "http://"+s.addr+"/stop", nil)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		if resp, err := toShops.RoundTrip(order); err == nil {
+			_ = resp.Body.Close() // it may not have come to an answer
+		}
+		select {
+		case <-s.ended():
+			http.Redirect(w, r, "/?stopped="+s.name, http.StatusSeeOther)
+		case <-r.Context().Done():
+		}
+		return
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
 // start starts a server that was stopped.

@@ -53,11 +53,16 @@ func newShopProcess(name, config string, out io.Writer) *shopProcess {
 	return &shopProcess{name: name, config: config, out: out, addr: "127.0.0.1:0", exited: exited}
 }
 
-func (s *shopProcess) up() bool {
+// ended returns what is closed when the process that runs now has ended.
+func (s *shopProcess) ended() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.exited
+}
+
+func (s *shopProcess) up() bool {
 	select {
-	case <-s.exited:
+	case <-s.ended():
 		return false
 	default:
 		return true

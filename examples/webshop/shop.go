@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +62,18 @@ func (c cart) lines() (lines []line, total int) {
 //go:embed web
 var web embed.FS
 
-var page = template.Must(template.ParseFS(web, "web/page.html"))
+var pages = template.Must(template.ParseFS(web, "web/*.html"))
+
+// static serves what pages refer to.
+var static = http.StripPrefix("/static/", http.FileServerFS(webFiles()))
+
+func webFiles() fs.FS {
+	files, err := fs.Sub(web, "web")
+	if err != nil {
+		panic(err) // the files are compiled in
+	}
+	return files
+}
 
 // A shop is one server's handler. It knows nothing of the provider but its name.
 type shop struct {
@@ -74,11 +86,7 @@ type shop struct {
 
 func newShop(server, provider string) *shop {
 	s := &shop{mux: http.NewServeMux(), server: server, provider: provider, started: time.Now(), stop: crash}
-	static, err := fs.Sub(web, "web")
-	if err != nil {
-		panic(err) // the files are compiled in
-	}
-	s.mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
+	s.mux.Handle("GET /static/", static)
 	s.mux.HandleFunc("GET /{$}", s.showPage)
 	s.mux.HandleFunc("POST /cart", s.changeCart)
 	s.mux.HandleFunc("POST /stop", s.stopServer)
@@ -112,13 +120,19 @@ func (s *shop) showPage(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	err = page.Execute(w, map[string]any{
+	servers := serverStates(r.Header.Get(statesHeader))
+	stopped := r.FormValue("stopped")
+	if !slices.Contains(servers, serverState{stopped, false}) {
+		stopped = ""
+	}
+	err = pages.ExecuteTemplate(w, "page.html", map[string]any{
 		"Server":   s.server,
 		"PID":      os.Getpid(),
 		"Uptime":   time.Since(s.started).Round(time.Second),
 		"Provider": s.provider,
 		"Alone":    s.provider == "memory",
-		"Servers":  serverStates(r),
+		"Servers":  servers,
+		"Stopped":  stopped,
 		"Products": products,
 		"Lines":    lines,
 		"Count":    count,
@@ -139,9 +153,9 @@ type serverState struct {
 // "A=up B=down".
 const statesHeader = "X-Shop-Servers"
 
-func serverStates(r *http.Request) []serverState {
+func serverStates(header string) []serverState {
 	var states []serverState
-	for field := range strings.FieldsSeq(r.Header.Get(statesHeader)) {
+	for field := range strings.FieldsSeq(header) {
 		name, state, _ := strings.Cut(field, "=")
 		states = append(states, serverState{name, state == "up"})
 	}
