@@ -55,3 +55,23 @@ func Hazelcast(t testing.TB, n int, config string, args ...string) *servers.Haze
 	t.Cleanup(c.Kill)
 	return c
 }
+
+// Postgres starts a PostgreSQL server that ends with the test. What it has written is not
+// flushed to the disk, for a test's sake, unless settings say so.
+func Postgres(t testing.TB, settings ...string) *servers.Database {
+	t.Helper()
+	d, err := servers.Postgres(startContext(t), append([]string{"fsync=off"}, settings...)...)
+	Check(t, err)
+	t.Cleanup(d.Remove)
+	return d
+}
+
+// MariaDB starts a MariaDB server that ends with the test. What it has written is not flushed
+// to the disk, for a test's sake, unless args say so.
+func MariaDB(t testing.TB, args ...string) *servers.Database {
+	t.Helper()
+	d, err := servers.MariaDB(startContext(t), append([]string{"--innodb-flush-log-at-trx-commit=0"}, args...)...)
+	Check(t, err)
+	t.Cleanup(d.Remove)
+	return d
+}

@@ -1,0 +1,134 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// A Database is a server with a directory of its own, which it keeps when it is killed, so that
+// it can be started again.
+type Database struct {
+	*Process
+	// URL leads to an empty database, as a user that may do everything.
+	URL string
+	// Dir holds its files. Remove ends with it.
+	Dir string
+
+	start func(context.Context) (*Process, error)
+}
+
+// database makes the files of a server, and starts it. As root, it is run as user, which refuses to run as root.
+func database(ctx context.Context, user string, commands func(dir, host, port string) (setup, serve *exec.Cmd, url string)) (*Database, error) {
+	addr, err := FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "keepsake-"+user)
+	if err != nil {
+		return nil, err
+	}
+	d := &Database{Dir: dir}
+	d.start = func(ctx context.Context) (*Process, error) {
+		_, serve, _ := commands(dir, host, port)
+		if err := runAs(serve, user, dir); err != nil {
+			return nil, err
+		}
+		return startListening(ctx, serve, addr)
+	}
+	setup, _, url := commands(dir, host, port)
+	d.URL = url
+	if err = runAs(setup, user, dir); err == nil {
+		var output []byte
+		if output, err = setup.CombinedOutput(); err != nil {
+			err = fmt.Errorf("%s: %w; it printed:\n%s", setup.Path, err, output)
+		}
+	}
+	if err == nil {
+		d.Process, err = d.start(ctx)
+	}
+	if err != nil {
+		_ = os.RemoveAll(dir) // err says what is wrong
+		return nil, err
+	}
+	return d, nil
+}
+
+// Restart starts a database again that has ended, at the same address. One that was killed leaves
+// processes behind for a moment, which are waited for.
+func (d *Database) Restart(ctx context.Context) error {
+	for {
+		p, err := d.start(ctx)
+		if err == nil {
+			d.Process = p
+			return nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// Remove ends the database and removes its files.
+func (d *Database) Remove() {
+	d.Kill()
+	_ = os.RemoveAll(d.Dir) // a temporary directory
+}
+
+// Postgres starts a PostgreSQL server on a free port. Settings such as fsync=off are given to it.
+// As root, it is run as the user postgres, since it refuses to run as root.
+func Postgres(ctx context.Context, settings ...string) (*Database, error) {
+	bin, err := postgresPrograms()
+	if err != nil {
+		return nil, err
+	}
+	return database(ctx, "postgres", func(dir, host, port string) (setup, serve *exec.Cmd, url string) {
+		data := filepath.Join(dir, "data")
+		args := []string{"-D", data, "-h", host, "-p", port, "-k", dir}
+		for _, s := range append([]string{"shared_buffers=32MB"}, settings...) {
+			args = append(args, "-c", s)
+		}
+		return exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "keepsake", "-A", "trust", "-E", "UTF8", "--no-sync"),
+			exec.Command(filepath.Join(bin, "postgres"), args...),
+			fmt.Sprintf("postgres://keepsake@%s/postgres?sslmode=disable", net.JoinHostPort(host, port))
+	})
+}
+
+// postgresPrograms is the directory of the newest PostgreSQL that is installed. Debian keeps its
+// programs out of the way.
+func postgresPrograms() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is right
+	if len(found) > 0 {
+		return filepath.Dir(slices.Max(found)), nil
+	}
+	path, err := lookProgram("initdb", installPrefix()+"apt-get install -y postgresql")
+	return filepath.Dir(path), err
+}
+
+// MariaDB starts a MariaDB server on a free port. Further arguments are appended to its command
+// line. As root, it is run as the user mysql.
+func MariaDB(ctx context.Context, args ...string) (*Database, error) {
+	for _, name := range []string{"mariadb-install-db", "mariadbd"} {
+		if _, err := lookProgram(name, installPrefix()+"apt-get install -y mariadb-server"); err != nil {
+			return nil, err
+		}
+	}
+	return database(ctx, "mysql", func(dir, host, port string) (setup, serve *exec.Cmd, url string) {
+		data := "--datadir=" + filepath.Join(dir, "data")
+		return exec.Command("mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db"),
+			exec.Command("mariadbd", append([]string{"--no-defaults", data, "--bind-address=" + host, "--port=" + port,
+				"--socket=" + filepath.Join(dir, "s"), "--innodb-buffer-pool-size=32M"}, args...)...),
+			fmt.Sprintf("mysql://root@%s/mysql", net.JoinHostPort(host, port))
+	})
+}
