@@ -23,6 +23,7 @@ var arrows = []struct {
 	{"jcache/internal/engine", []string{"jcache/codec", "jcache/driver"}, "what happens to a record does not depend on the types of keys and values"},
 	{"jcache", []string{"jcache/codec", "jcache/driver"}, "policy stands on the driver and knows no provider"},
 	{"providers/", []string{"jcache", "jcache/driver", "jcache/driver/setting", "internal/configtree"}, "a provider knows nothing of sessions, files or other providers"},
+	{"providers/sql/", []string{"providers/sql"}, "it tells the provider of one database's client, so that a program links only that one"},
 	{"providers", []string{"providers/"}, "it is the list of providers to link"},
 	{"providers/peer/internal/topology", nil, "what members agree on is plain data"},
 	{"providers/peer/internal/rules", nil, "it is a list"},

@@ -7,8 +7,11 @@
 package providers
 
 import (
-	_ "github.com/keepsake-cache/keepsake/providers/hazelcast" // hazelcast
-	_ "github.com/keepsake-cache/keepsake/providers/memcached" // memcached
-	_ "github.com/keepsake-cache/keepsake/providers/memory"    // memory
-	_ "github.com/keepsake-cache/keepsake/providers/peer"      // peer
+	_ "github.com/keepsake-cache/keepsake/providers/hazelcast"    // hazelcast
+	_ "github.com/keepsake-cache/keepsake/providers/memcached"    // memcached
+	_ "github.com/keepsake-cache/keepsake/providers/memory"       // memory
+	_ "github.com/keepsake-cache/keepsake/providers/peer"         // peer
+	_ "github.com/keepsake-cache/keepsake/providers/sql/mysql"    // sql
+	_ "github.com/keepsake-cache/keepsake/providers/sql/postgres" // sql
+	_ "github.com/keepsake-cache/keepsake/providers/sql/sqlite"   // sql
 )
