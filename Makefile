@@ -6,6 +6,7 @@ LINT          := $(TOOLS)/golangci-lint-$(LINT_VERSION)
 REPORT        := $(TOOLS)/gotestsum-$(REPORT_VERSION)
 FUZZTIME      := 30s
 NEMESISTIME   := 6m
+FREEZES       := 20
 NEMESIS       := bin/nemesis run -config conformance/nemesis/peer.yaml -duration $(NEMESISTIME)
 
 .PHONY: help demo servers test check lint cross simulate fuzz bench bench-grid nemesis faults claims failover
@@ -79,10 +80,10 @@ claims: ## what a grid keeps when members fail and the network splits, beside Ha
 failover: ## for how long clients of a grid are hindered when a member fails, beside Hazelcast; half an hour
 	go run ./conformance/nemesis failover -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
 
-faults: servers ## hurt the servers of each provider, and write what is lost to docs/faults and docs/promises.md; half an hour
+faults: servers ## hurt the servers of each provider, and write what is lost to docs/faults and docs/promises.md; half an hour, of which FREEZES take half
 	@mkdir -p bin
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/memcached > docs/faults/memcached.txt
-	KEEPSAKE_FAULTS=1 KEEPSAKE_FREEZES=20 go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/hazelcast > docs/faults/hazelcast.txt
+	KEEPSAKE_FAULTS=1 KEEPSAKE_FREEZES=$(FREEZES) go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/hazelcast > docs/faults/hazelcast.txt
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./conformance/nemesis > docs/faults/alone.txt
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./conformance/faults > bin/faults.log
 	head -1 docs/faults/stores.txt > bin/faults.head && mv bin/faults.head docs/faults/stores.txt

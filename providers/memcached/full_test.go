@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -324,5 +325,25 @@ func TestProlongedByAccess(t *testing.T) {
 	}
 	if _, ok, err := c.Get(t.Context(), "unused"); ok || err != nil {
 		t.Errorf("an entry that is not in use: %v, %v", ok, err)
+	}
+}
+
+// TestClearOfAFullServer: a Clear needs a few bytes of a server. One that is full and does not evict says so, and
+// nothing is cleared.
+func TestClearOfAFullServer(t *testing.T) {
+	for _, cleared := range []bool{false, true} {
+		t.Run(fmt.Sprintf("cleared before: %v", cleared), func(t *testing.T) {
+			server := servertest.Memcached(t, "-m", "4", "-M")
+			c := openCache(t, connectTo(t, server), "full")
+			if cleared {
+				clearCache(t, c)
+			}
+			put(t, c, "k", "v")
+			fill(t, server.Addr, allSizes)
+			if err := c.(driver.Clearer).Clear(t.Context()); !errors.Is(err, driver.ErrFull) || errors.Is(err, driver.ErrIndeterminate) {
+				t.Errorf("Clear of a full server: %v", err)
+			}
+			want(t, c, "k", "v")
+		})
 	}
 }

@@ -35,7 +35,7 @@ func TestFaultSessions(t *testing.T) {
 			}
 			for range 2 {
 				f.handlers = append(f.handlers, sessionsWith(t, httpsession.Options{}, memcached.Options{
-					Servers: addrs(f.servers...), RequestTimeout: 300 * time.Millisecond, ConnectTimeout: 300 * time.Millisecond,
+					Servers: addrs(f.servers...), RequestTimeout: 300 * time.Millisecond, ConnectTimeout: 20 * time.Second,
 					Logger: slog.New(slog.DiscardHandler)}))
 			}
 			end := time.Now().Add(length)
