@@ -22,7 +22,7 @@ import (
 func TestLivenessOfEachServerIsKnown(t *testing.T) {
 	a, b := servertest.Memcached(t), servertest.Memcached(t)
 	var log logtest.Log
-	manager, err := memcached.Open(t.Context(), memcached.Options{Servers: addrs(a, b), RequestTimeout: 300 * time.Millisecond,
+	manager, err := memcached.Open(t.Context(), memcached.Options{Servers: addrs(a, b), RequestTimeout: 2 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -129,7 +129,7 @@ func TestTLS(t *testing.T) {
 		{"no client certificate", "certificate", memcached.Options{Servers: addrs(strict), TLS: trust}},
 		{"client certificate of a stranger", "certificate", memcached.Options{Servers: addrs(strict), TLS: &tls.Config{RootCAs: a.pool, Certificates: pair(stranger)}}},
 		{"TLS server, plain client", "it expects TLS", memcached.Options{Servers: addrs(server)}},
-		{"plain server, TLS client", "answers without TLS", memcached.Options{Servers: addrs(servertest.Memcached(t)), TLS: trust, ConnectTimeout: 500 * time.Millisecond}},
+		{"plain server, TLS client", "answers without TLS", memcached.Options{Servers: addrs(servertest.Memcached(t)), TLS: trust, ConnectTimeout: 5 * time.Second}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := refuses(t, test.opts, test.want)
