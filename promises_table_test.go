@@ -77,6 +77,6 @@ var evidence = []struct {
 	{"hazelcast", []string{"full"}, promises, "maps have no bound that refuses; give the members memory enough", nil},
 	{"hazelcast", []string{"split"}, []string{changeStays, logoutStays, renewalStays}, "", []string{"providers/hazelcast.TestFaultSplit"}},
 	{"hazelcast", []string{"split"}, []string{removalStays}, "what one side alone removed comes back, see [what failures cost](peer.md#what-failures-cost)", nil},
-	{"hazelcast", []string{"evicting"}, []string{entryStays}, "maps that drop records early are refused, where a client can see it", []string{"providers/hazelcast.TestMapsThatLoseRecordsAreRefused"}},
+	{"hazelcast", []string{"evicting"}, []string{entryStays}, "what a map evicts is lost, but no more than that; maps that drop records early are refused, where a client can see it", []string{"providers/hazelcast.TestEvictedEntriesAreAllThatIsLost", "providers/hazelcast.TestMapsThatLoseRecordsAreRefused"}},
 	{"hazelcast", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "ends that much too early or too late; told", []string{"configfile.TestProcessesWhoseClocksDiffer"}},
 }
