@@ -44,7 +44,7 @@ func TestChaos(t *testing.T) {
 		}
 		must(t, cluster.Restart(0))
 		must(t, cluster.Await(limited(t, 90*time.Second), 2))
-		eventually(t, "a gap for the new member", 20*time.Second, func() bool { return events.count("gap") > gaps })
+		eventually(t, "a gap for the new member", func() bool { return events.count("gap") > gaps })
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 		if len(lines) != 2 || !strings.Contains(lines[0], "a member is gone") || !strings.Contains(lines[1], "a member has joined") || !strings.Contains(lines[1], "after=") {
 			t.Errorf("of a member that went and came back the log says %q", lines)
@@ -141,7 +141,7 @@ func (l *load) end(t *testing.T, c driver.Cache) (lost int) {
 	l.running.Wait()
 	t.Logf("%d writes acknowledged, %d failed; the longest pause of a writer was %v, the longest call took %v", l.done, l.broken, l.pause, l.longest)
 	for key := range l.possible {
-		_, ok, err := l.holds(limited(t, 10*time.Second), c, key)
+		_, ok, err := l.holds(limited(t, time.Minute), c, key)
 		must(t, err)
 		if !ok {
 			lost++
@@ -204,12 +204,12 @@ func killOne(t *testing.T, cluster *servers.HazelcastCluster, c driver.Cache, co
 	if lost := l.end(t, c); lost > 0 {
 		t.Errorf("%d of %d keys do not hold what was acknowledged", lost, len(l.possible))
 	}
-	n, _, err := counters.Get(limited(t, 10*time.Second), "counter")
+	n, _, err := counters.Get(limited(t, time.Minute), "counter")
 	must(t, err)
 	if int64(n) < added.Load() || int64(n) > added.Load()+unknown.Load() {
 		t.Errorf("the counter is %d after %d acknowledged increments and %d unknown ones", n, added.Load(), unknown.Load())
 	}
-	if l.pause > 4*time.Second {
+	if l.pause > slow {
 		t.Errorf("a writer was held up for %v", l.pause)
 	}
 }
@@ -235,7 +235,7 @@ func hangOne(t *testing.T, cluster *servers.HazelcastCluster, c driver.Cache) {
 	works(t, c)
 	lost := l.end(t, c)
 	t.Logf("%d of %d keys do not hold what was acknowledged", lost, len(l.possible))
-	if l.longest > limit+time.Second {
+	if l.longest > limit+slow {
 		t.Errorf("a call of %v took %v", limit, l.longest)
 	}
 }
@@ -243,7 +243,7 @@ func hangOne(t *testing.T, cluster *servers.HazelcastCluster, c driver.Cache) {
 // works expects that every partition can soon be written and read.
 func works(t *testing.T, c driver.Cache) {
 	t.Helper()
-	eventually(t, "everything works", 20*time.Second, func() bool {
+	eventually(t, "everything works", func() bool {
 		for n := range 200 {
 			key := fmt.Sprint("works ", n)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -267,19 +267,19 @@ func restartAll(t *testing.T, cluster *servers.HazelcastCluster, c driver.Cache,
 	stop := watch(t, c, events.note)
 	defer stop()
 	cluster.Kill()
-	eventually(t, "calls fail at once", 20*time.Second, func() bool {
+	eventually(t, "calls fail at once", func() bool {
 		start := time.Now()
 		err := c.Put(limited(t, 2*time.Second), "k", record("v"), in(time.Hour))
 		if err == nil {
 			t.Error("a put without any member succeeded")
 		}
 		expected(t, err)
-		return errors.Is(err, driver.ErrUnavailable) && time.Since(start) < 100*time.Millisecond
+		return errors.Is(err, driver.ErrUnavailable) && time.Since(start) < time.Second
 	})
 	must(t, cluster.Restart(0))
 	must(t, cluster.Restart(1))
 	must(t, cluster.Await(limited(t, 90*time.Second), 2))
 	works(t, c)
-	eventually(t, "the application works", 20*time.Second, func() bool { return counters.Put(limited(t, 2*time.Second), "counter", 1) == nil })
+	eventually(t, "the application works", func() bool { return counters.Put(limited(t, 2*time.Second), "counter", 1) == nil })
 	eventsAgain(t, c, &events)
 }

@@ -84,17 +84,17 @@ func TestNoRecordDiesEarly(t *testing.T) {
 	alive(t, records)
 }
 
-// replace swaps a record in for one of another deadline.
+// replace swaps a record in for one of another deadline, again if that one has died before.
 func replace(t *testing.T, c driver.Cache, key string, deadline time.Time) error {
 	t.Helper()
 	ctx := limited(t, time.Minute)
-	old := record("")
-	must(t, c.Put(ctx, key, old, in(time.Second)))
-	swapped, _, err := c.Swap(ctx, key, driver.Token{B: old}, record(""), deadline)
-	if err == nil && !swapped {
-		t.Fatal("not swapped")
+	for {
+		old := record("")
+		must(t, c.Put(ctx, key, old, in(time.Second)))
+		if swapped, _, err := c.Swap(ctx, key, driver.Token{B: old}, record(""), deadline); swapped || err != nil {
+			return err
+		}
 	}
-	return err
 }
 
 // TestRecordsOutliveTheMapsDefault replaces records in a map whose default life is
@@ -182,7 +182,7 @@ func TestTTLOnTheMembers(t *testing.T) {
 				if ms := time.Duration(view.TTL); ms < forever/time.Millisecond {
 					got = ms * time.Millisecond
 				}
-				if got != want {
+				if got != want && (want == forever || got < want-slow || got > want) {
 					t.Errorf("%s: the TTL is %v, want %v", what, got, want)
 				}
 			}
@@ -210,7 +210,7 @@ func TestDeadRecordsAreDroppedInTheEnd(t *testing.T) {
 	c := openCache(t, connect(t, hazelcast.Options{}), driver.CacheOptions{})
 	ctx := limited(t, time.Minute)
 	must(t, c.Put(ctx, "k", record(""), in(300*time.Millisecond)))
-	eventually(t, "the record is dropped", 5*time.Second, func() bool {
+	eventually(t, "the record is dropped", func() bool {
 		_, found, err := c.Get(ctx, "k")
 		must(t, err)
 		return !found

@@ -48,7 +48,7 @@ func TestLostAnswers(t *testing.T) {
 				const key = "a key that no error shows"
 				must(t, c.Put(limited(t, 10*time.Second), key, present, time.Time{}))
 				p.next(write.request, f)
-				err := write.do(limited(t, time.Second), key, present)
+				err := write.do(limited(t, 3*time.Second), key, present)
 				if !errors.Is(err, driver.ErrIndeterminate) || errors.Is(err, driver.ErrUnavailable) {
 					t.Errorf("the error is %v", err)
 				}
@@ -137,12 +137,12 @@ func TestLostAnswersAreSettled(t *testing.T) {
 func TestUnansweredReadIsRepeated(t *testing.T) {
 	t.Parallel()
 	p := startProxy(t, cluster(t).Addrs[0], nil)
-	c := openCache(t, connectThrough(t, p, hazelcast.Options{}), driver.CacheOptions{})
-	must(t, c.Put(limited(t, 10*time.Second), "k", record("v"), time.Time{}))
+	c := openCache(t, connectThrough(t, p, hazelcast.Options{RequestTimeout: time.Second}), driver.CacheOptions{})
+	must(t, c.Put(limited(t, slow), "k", record("v"), time.Time{}))
 	for name, f := range fates {
 		p.next("get", f)
 		start := time.Now()
-		got, found, err := c.Get(limited(t, 2*time.Second), "k")
+		got, found, err := c.Get(limited(t, slow), "k")
 		if err != nil || !found || text(got.Record) != "v" {
 			t.Errorf("%s: %v, %v after %v", name, found, err, time.Since(start))
 		}

@@ -167,8 +167,15 @@ func text(r []byte) string { return string(r[driver.WriteIDBytes:]) }
 
 func in(d time.Duration) time.Time { return time.Now().Add(d) }
 
+// slow is longer than what takes a moment takes on a machine that is busy with other things, and no more
+// than what waits for something in vain.
+const slow = 30 * time.Second
+
+// patience is how long tests wait for what happens within seconds on a machine that has time.
+const patience = 2 * time.Minute
+
 // eventually polls until ok reports true.
-func eventually(t testing.TB, what string, patience time.Duration, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

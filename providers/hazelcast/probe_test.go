@@ -73,12 +73,12 @@ func joinOdd(t *testing.T, cluster *servers.HazelcastCluster) {
 	must(t, cluster.Restart(1))
 	must(t, cluster.Await(ctx, 2))
 	for p, why := range map[*hazelcast.Provider]string{idle: "max-idle-seconds", object: "in-memory-format"} {
-		eventually(t, "its health says that "+why+" is wrong", 30*time.Second, func() bool {
+		eventually(t, "its health says that "+why+" is wrong", func() bool {
 			h := p.Health()
 			return h.Ready() && len(h.Unsafe) == 1 && strings.Contains(h.Unsafe[0], why)
 		})
 	}
-	eventually(t, "the shorter life is known", 30*time.Second, func() bool { return strings.Contains(log.String(), "the members have different configurations") })
+	eventually(t, "the shorter life is known", func() bool { return strings.Contains(log.String(), "the members have different configurations") })
 	outlives(t, c)
 	if n := strings.Count(log.String(), "a member that has joined is configured otherwise"); n != 2 {
 		t.Errorf("%d lines for two maps: %s", n, log.String())

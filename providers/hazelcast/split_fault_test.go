@@ -84,14 +84,14 @@ func TestFaultSplit(t *testing.T) {
 
 	net.Split(true)
 	for side := range 2 {
-		eventually(t, "each side is alone", time.Minute, func() bool {
+		eventually(t, "each side is alone", func() bool {
 			n, err := cluster.Size(ctx, side)
 			return err == nil && n == 1
 		})
 	}
 	do := func(v *torn, side int, a act) {
 		before := v.now[side]
-		eventually(t, "a side "+a.name, 20*time.Second, func() bool {
+		eventually(t, "a side "+a.name, func() bool {
 			return v.sites[side].visit(ctx, &v.now[side], a.do) == nil
 		})
 		if a.name == renews.name {
@@ -190,7 +190,7 @@ func marks(t *testing.T, sides []driver.Cache) (merged func()) {
 			for i := range entries {
 				for _, side := range sides {
 					key := fmt.Sprint("side ", n, " ", i)
-					eventually(t, "both sides have what either had", 2*time.Minute, func() bool {
+					eventually(t, "both sides have what either had", func() bool {
 						_, found, err := side.Get(ctx, key)
 						return err == nil && found
 					})

@@ -58,7 +58,7 @@ func (n *notebook) count(line string) (count int) {
 
 func (n *notebook) wait(t *testing.T, line string) {
 	t.Helper()
-	eventually(t, line, 30*time.Second, func() bool { return slices.Contains(n.read(), line) })
+	eventually(t, line, func() bool { return slices.Contains(n.read(), line) })
 }
 
 func watch(t *testing.T, c driver.Cache, on func(driver.Event)) (stop func()) {
@@ -105,7 +105,7 @@ func TestWatch(t *testing.T) {
 	must(t, c.(driver.Clearer).Clear(ctx))
 	events.wait(t, "cleared")
 	must(t, c.Put(ctx, "dies", one, in(300*time.Millisecond)))
-	eventually(t, "the record dies", 10*time.Second, func() bool {
+	eventually(t, "the record dies", func() bool {
 		_, found, err := c.Get(ctx, "dies")
 		must(t, err)
 		return !found
@@ -161,7 +161,7 @@ func TestEventsOfAKeyAreInOrder(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	eventually(t, "all events", 10*time.Second, func() bool {
+	eventually(t, "all events", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		for k := range keys {
@@ -204,7 +204,7 @@ func TestLostEventsAreNoticed(t *testing.T) {
 	}
 	wg.Wait()
 	close(standing)
-	eventually(t, "the gap is told", 10*time.Second, func() bool { return gaps.Load() > 0 })
+	eventually(t, "the gap is told", func() bool { return gaps.Load() > 0 })
 	if events.Load() >= 12000 {
 		t.Error("no event was lost; the test proves nothing")
 	}
