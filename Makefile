@@ -7,9 +7,10 @@ REPORT        := $(TOOLS)/gotestsum-$(REPORT_VERSION)
 FUZZTIME      := 30s
 NEMESISTIME   := 6m
 FREEZES       := 20
+MEMBERS       := 5.3.8 5.7.0
 NEMESIS       := bin/nemesis run -config conformance/nemesis/peer.yaml -duration $(NEMESISTIME)
 
-.PHONY: help demo servers test check lint cross simulate fuzz bench bench-grid nemesis faults claims failover
+.PHONY: help demo servers test check lint cross simulate fuzz bench bench-grid nemesis faults members claims failover
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -76,6 +77,14 @@ nemesis: ## hurt grids of real processes, as root their networks, too: half an h
 
 claims: ## what a grid keeps when members fail and the network splits, beside Hazelcast; ten minutes
 	go run ./conformance/nemesis table -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
+
+members: servers ## the tests of the Hazelcast provider, with members of each version in MEMBERS
+	@for v in $(MEMBERS); do \
+		jar=$$HOME/.m2/repository/com/hazelcast/hazelcast/$$v/hazelcast-$$v.jar; \
+		[ -f $$jar ] || mvn -q -B dependency:get -Dartifact=com.hazelcast:hazelcast:$$v -Dtransitive=false || exit 1; \
+		echo "members $$v:"; \
+		KEEPSAKE_HAZELCAST_JAR=$$jar go test -race -count=1 -timeout 15m ./providers/hazelcast || exit 1; \
+	done
 
 failover: ## for how long clients of a grid are hindered when a member fails, beside Hazelcast; half an hour
 	go run ./conformance/nemesis failover -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
