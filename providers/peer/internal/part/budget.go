@@ -10,26 +10,26 @@ import (
 type Budget struct {
 	// Max is how many bytes keys, records and their administration may use; zero: any
 	// amount. Only primaries keep to it: a backup stores what its primary has accepted.
-	Max     int64
-	records atomic.Int64
-	graves  atomic.Int64
+	Max        int64
+	records    atomic.Int64
+	tombstones atomic.Int64
 	// wanted is the largest of the writes that wait for room, and wantedAt when it was
 	// there last, by the monotonic clock.
 	wanted, wantedAt atomic.Int64
 }
 
-// graveShare is which part of Max is for deletions that are remembered, and not for records:
+// tombstoneShare is which part of Max is for deletions that are remembered, and not for records:
 // half of it for tombstones and the rest for filters.
-const graveShare = 32
+const tombstoneShare = 32
 
 // spareShare is which part of Max is kept free by evicting records before it is full.
 const spareShare = 32
 
-// freeGraves is what deletions may use if there is no bound on records, in bytes.
-const freeGraves = 64 << 20
+// freeTombstones is what deletions may use if there is no bound on records, in bytes.
+const freeTombstones = 64 << 20
 
 // Used returns how many bytes are in use.
-func (b *Budget) Used() int64 { return b.records.Load() + b.graves.Load() }
+func (b *Budget) Used() int64 { return b.records.Load() + b.tombstones.Load() }
 
 // fits reports whether so many more bytes may be used for records.
 func (b *Budget) fits(more int64) bool {
@@ -37,7 +37,7 @@ func (b *Budget) fits(more int64) bool {
 }
 
 // forRecords is how much records may use, if there is a bound.
-func (b *Budget) forRecords() int64 { return b.Max - b.Max/graveShare }
+func (b *Budget) forRecords() int64 { return b.Max - b.Max/tombstoneShare }
 
 // spare is how much of that is kept free where records may be evicted.
 func (b *Budget) spare() int64 { return b.Max / spareShare }
@@ -70,16 +70,16 @@ func (b *Budget) wants(now int64) int64 {
 // wantedFor is how long a write waits that has not said so again, in nanoseconds.
 const wantedFor = int64(100 * time.Millisecond)
 
-// forGraves is how much deletions may use.
-func (b *Budget) forGraves() int64 {
+// forTombstones is how much deletions may use.
+func (b *Budget) forTombstones() int64 {
 	if b.Max == 0 {
-		return freeGraves
+		return freeTombstones
 	}
-	return b.Max / graveShare
+	return b.Max / tombstoneShare
 }
 
-// gravesFull reports whether tombstones have to be coalesced.
-func (b *Budget) gravesFull() bool { return b != nil && b.graves.Load() > b.forGraves()/2 }
+// tombstonesFull reports whether tombstones have to be coalesced.
+func (b *Budget) tombstonesFull() bool { return b != nil && b.tombstones.Load() > b.forTombstones()/2 }
 
 // filtersFull reports whether there should be no more filters.
-func (b *Budget) filtersFull() bool { return b != nil && b.graves.Load() > b.forGraves() }
+func (b *Budget) filtersFull() bool { return b != nil && b.tombstones.Load() > b.forTombstones() }

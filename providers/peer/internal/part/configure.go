@@ -59,7 +59,7 @@ func (r *Replica) assume(now Now, newReign bool, before topology.ID, fx *Effects
 			r.follow = &follower{}
 		}
 		r.follow.learning = nil
-		r.keepGraves = false
+		r.keepTombstones = false
 		if newReign && !demoted {
 			r.follow.reign()
 		}
@@ -79,7 +79,7 @@ func (r *Replica) empty() {
 	r.reset()
 	r.done = done{}
 	r.give = nil
-	r.keepGraves = false
+	r.keepTombstones = false
 }
 
 // promote makes the replica primary: it collects what the others in sync have and it may
@@ -97,7 +97,7 @@ func (r *Replica) promote(now Now, before topology.ID) {
 		}
 	}
 	r.lead, r.follow = l, nil
-	r.keepGraves = false
+	r.keepTombstones = false
 	if b := r.o.Memory; b != nil && b.Max > 0 && r.o.Evicts != nil {
 		r.sample = &candidates{}
 	}
@@ -149,7 +149,7 @@ func (r *Replica) demote(fx *Effects) {
 		if e := l.writes[i].entry; e != nil {
 			e.busy = 0
 		}
-		r.exhume(&l.items[i])
+		r.dropTombstone(&l.items[i])
 	}
 	r.lead, r.follow, r.sample = nil, f, nil
 }

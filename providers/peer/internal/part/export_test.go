@@ -5,7 +5,7 @@ import "fmt"
 // Recount counts the contents one by one, and says which of the counters that are kept
 // with every write is wrong.
 func (r *Replica) Recount() error {
-	bytes, graves := int64(0), int64(len(r.filters)*filterCost)
+	bytes, tombstones := int64(0), int64(len(r.filters)*filterCost)
 	var sum uint64
 	for _, sp := range r.list {
 		live := 0
@@ -20,7 +20,7 @@ func (r *Replica) Recount() error {
 			case e.size != 0:
 				return fmt.Errorf("a tombstone of %s counts %d bytes", sp.name, e.size)
 			default:
-				graves += e.cost()
+				tombstones += e.cost()
 			}
 		}
 		if sp.live != live {
@@ -30,8 +30,8 @@ func (r *Replica) Recount() error {
 	if r.bytes != bytes || r.sum != sum {
 		return fmt.Errorf("%d bytes with the sum %x are said to be there, and %d with the sum %x are", r.bytes, r.sum, bytes, sum)
 	}
-	if r.graveBytes != graves {
-		return fmt.Errorf("deletions are said to take %d bytes, and take %d", r.graveBytes, graves)
+	if r.tombstoneBytes != tombstones {
+		return fmt.Errorf("deletions are said to take %d bytes, and take %d", r.tombstoneBytes, tombstones)
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func (s *store) clearedSince(v Version) bool {
 
 func (s *store) keepFilter(f *filter) {
 	s.filters = append(s.filters, f)
-	s.accountGraves(filterCost)
+	s.accountTombstones(filterCost)
 }
 
 // expireFilters forgets the filters that hold nothing any more that must be remembered.
@@ -112,7 +112,7 @@ func (s *store) expireFilters(now int64) {
 	}
 	if n > 0 {
 		s.filters = append([]*filter(nil), s.filters[n:]...)
-		s.accountGraves(-int64(n) * filterCost)
+		s.accountTombstones(-int64(n) * filterCost)
 	}
 }
 

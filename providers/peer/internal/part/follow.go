@@ -124,7 +124,7 @@ func (r *Replica) take(m *Item, now Now) Item {
 	it := r.own(m)
 	it.arrive(now.Mono)
 	r.apply(&it, now.Mono, false)
-	r.exhume(&it)
+	r.dropTombstone(&it)
 	r.done.note(it.Op, it.Version)
 	return it
 }

@@ -222,7 +222,7 @@ func (r *Replica) complete(seq uint64, fx *Effects) (runnable []*Request) {
 			l.stalled = nil
 		}
 	}
-	r.exhume(it)
+	r.dropTombstone(it)
 	nothing := it.Kind == ItemDelete && w.old == nil
 	if seq > l.rolled && it.Kind != ItemTouch && it.Kind != ItemNote && !nothing {
 		fx.Events = append(fx.Events, Event{Kind: it.Kind, Cause: it.Cause, Cache: it.Cache, Key: it.Key,

@@ -37,7 +37,7 @@ func TestLearnerRemembersOperations(t *testing.T) {
 // A chunk that is late brings nothing back, however short tombstones are kept.
 func TestLearnerKeepsTombstones(t *testing.T) {
 	l := newLab(t, part.Options{})
-	l.add(2, part.Options{Grave: time.Nanosecond})
+	l.add(2, part.Options{TombstoneAge: time.Nanosecond})
 	l.put(1, "key", "record", 0)
 	l.change(func(p *topology.Partition) { p.Learner = 2 })
 	var late []mail
@@ -88,7 +88,7 @@ func TestLearnerHasTail(t *testing.T) {
 // A version is greater than all before, though the clock is behind and nothing is left of
 // what had them.
 func TestLearnerKnowsTheClock(t *testing.T) {
-	o := part.Options{Grave: time.Second}
+	o := part.Options{TombstoneAge: time.Second}
 	l := newLab(t, o)
 	l.add(2, o)
 	l.wall = time.Hour

@@ -184,7 +184,7 @@ func TestMergeIsAssociative(t *testing.T) {
 // What was deleted on one side stays so, even if its tombstone has been forgotten.
 func TestMergeHonoursDeletions(t *testing.T) {
 	for _, removed := range []rules.Set{0, rules.MergeTombstones} {
-		o := part.Options{Rules: removed, Grave: time.Second}
+		o := part.Options{Rules: removed, TombstoneAge: time.Second}
 		before := []change{{cache: "cache", key: "a", record: "x"}, {cache: "cache", key: "b", record: "x"}, {cache: "other", key: "c", record: "x"}}
 		labs, common := sides(t, o, before,
 			[]change{{cache: "cache", key: "a"}, {cache: "other", clear: true}},

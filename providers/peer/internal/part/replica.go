@@ -55,7 +55,7 @@ type Replica struct {
 func New(o Options) *Replica {
 	o = o.withDefaults()
 	return &Replica{o: o, store: store{budget: o.Memory, origin: o.Origin, bare: !o.Rules.On(rules.Versioned),
-		graveyard: graveyard{grave: o.Grave, brief: o.Brief, tombstones: o.Tombstones}}}
+		deletions: deletions{remembered: o.TombstoneAge, brief: o.Brief, tombstones: o.Tombstones}}}
 }
 
 // Options of a replica.
@@ -63,9 +63,9 @@ type Options struct {
 	Self      topology.ID
 	Partition int
 	Rules     rules.Set
-	// Grave is how long a deletion is remembered while somebody may bring the record
+	// TombstoneAge is how long a deletion is remembered while somebody may bring the record
 	// back. Zero: 10 minutes.
-	Grave time.Duration
+	TombstoneAge time.Duration
 	// Brief is how long it is while all members are there. A fork must not lie further
 	// back than that when it is noticed. Zero: 15 s.
 	Brief time.Duration
@@ -111,8 +111,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Grave == 0 {
-		o.Grave = 10 * time.Minute
+	if o.TombstoneAge == 0 {
+		o.TombstoneAge = 10 * time.Minute
 	}
 	if o.Brief == 0 {
 		o.Brief = 15 * time.Second

@@ -121,7 +121,7 @@ type Stats struct {
 
 // Stats describes the replica as it is now.
 func (r *Replica) Stats() Stats {
-	s := Stats{Counters: r.counters, Bytes: r.bytes + r.graveBytes, Digest: r.sum}
+	s := Stats{Counters: r.counters, Bytes: r.bytes + r.tombstoneBytes, Digest: r.sum}
 	for _, sp := range r.list {
 		s.Entries += sp.live
 		s.Tombstones += len(sp.entries) - sp.live

@@ -16,7 +16,7 @@ import (
 // pauses and changes of the primary there are between two pages.
 func TestScansAtOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		l := pair(t, part.Options{Grave: 2 * time.Second})
+		l := pair(t, part.Options{TombstoneAge: 2 * time.Second})
 		l.t = fataler{t, rt}
 		primary := topology.ID(1)
 		record := map[string]string{}

@@ -231,7 +231,7 @@ func (r *Replica) snapshotBegun(now Now, from topology.ID, m *SnapshotBegin, fx 
 		return
 	}
 	r.empty()
-	r.keepGraves = true
+	r.keepTombstones = true
 	r.clock = m.Clock
 	r.follow = &follower{recv: m.Seq, settled: m.Seq - min(m.Seq, uint64(len(m.Tail))), tail: r.ownAll(m.Tail, now.Mono),
 		learning: &learning{id: m.ID}}

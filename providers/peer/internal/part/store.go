@@ -16,23 +16,23 @@ type store struct {
 	budget *Budget
 	origin int64       // see Options.Origin
 	sample *candidates // of the primary, if records may be evicted
-	graveyard
+	deletions
 	// bare deletes without tombstones and stores whatever comes, for tests.
 	bare bool
 }
 
 // A space is the entries of one cache.
 type space struct {
-	name    string
-	seed    uint64 // of the name, for sums
-	entries map[string]*entry
-	live    int // entries that are no tombstones
-	cleared Version
-	busy    int     // clears that are not committed
-	wheel   *wheel  // of the primary, when a record expires
-	graves  []grave // in the order in which they may be forgotten
-	evicts  bool    // of the primary: records may be evicted
-	index   *index  // of the primary, while the space is scanned
+	name       string
+	seed       uint64 // of the name, for sums
+	entries    map[string]*entry
+	live       int // entries that are no tombstones
+	cleared    Version
+	busy       int         // clears that are not committed
+	wheel      *wheel      // of the primary, when a record expires
+	tombstones []tombstone // in the order in which they may be forgotten
+	evicts     bool        // of the primary: records may be evicted
+	index      *index      // of the primary, while the space is scanned
 }
 
 func (s *store) space(cache string) *space {
@@ -102,12 +102,12 @@ func (s *store) apply(it *Item, now int64, force bool) (e *entry, old []byte) {
 		old = e.record()
 		s.dim(sp, e)
 	default:
-		s.accountGraves(-e.cost())
+		s.accountTombstones(-e.cost())
 	}
 	e.version, e.used = it.Version, uint32(now/int64(time.Second))
 	e.flags &^= dead | lapsed | gone | touched
 	if it.Kind == ItemDelete {
-		s.bury(sp, e, it.Cause, now)
+		s.leaveTombstone(sp, e, it.Cause, now)
 		s.shed(sp, now)
 		return e, old
 	}
@@ -196,7 +196,7 @@ func (s *store) account(bytes int64) {
 // reset drops everything.
 func (s *store) reset() {
 	s.account(-s.bytes)
-	s.accountGraves(-s.graveBytes)
+	s.accountTombstones(-s.tombstoneBytes)
 	for _, sp := range s.list {
 		for _, e := range sp.entries {
 			e.flags |= dead | gone

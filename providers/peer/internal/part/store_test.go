@@ -24,7 +24,7 @@ type modelled struct {
 func TestStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		budget := &part.Budget{Max: 1 << 40}
-		l := newLab(t, part.Options{Memory: budget, Grave: time.Minute})
+		l := newLab(t, part.Options{Memory: budget, TombstoneAge: time.Minute})
 		l.t = fataler{t, rt}
 		caches := map[string]model{"a": {}, "b": {}}
 		expired := map[string]int{} // how often a key of a cache expired
