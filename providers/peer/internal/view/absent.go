@@ -8,10 +8,10 @@ import (
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/topology"
 )
 
-// Who was removed because he did not answer may be alive, and may have what nobody else has.
-// A partition of which that is true is held: it serves nothing, since its primary does not
-// know what there is, until somebody who had it has given it back, or all of them are known
-// to have ended, or they have been waited for long enough.
+// A partition is held if all members that had all of it were removed because they did not answer:
+// they may be alive. It serves nothing, since its primary does not know what there is, until one
+// that had it has given it back, or all of them are known to have ended, or they have been waited
+// for long enough.
 
 // absence is what a coordinator knows of the absent members.
 type absence struct {
@@ -118,15 +118,15 @@ func (m *Machine) supersede(now int64, joiner *topology.Member) {
 				if p := m.peer(now, old.ID); joiner.Reborn {
 					p.end(now, true)
 				} else {
-					p.bury()
+					p.ended()
 				}
 			}
 		}
 	}
 }
 
-// recall knocks at the doors of the absent members in turn: who is alive hears where the
-// others are, and whose port refuses has ended.
+// recall probes the absent members in turn: one that is alive hears where the others are, and one
+// whose port refuses has ended.
 func (m *Machine) recall(now int64, fx *Effects) {
 	if len(m.config.Absent) == 0 {
 		return
