@@ -40,7 +40,7 @@ type membership struct {
 	mu       sync.Mutex // of the view
 	view     *view.Machine
 	fx       view.Effects
-	gone     farewells
+	gone     departures
 	founding founding
 
 	losses      losses
@@ -56,7 +56,7 @@ func newMember(n *Node, listener net.Listener, reborn bool) (*life, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &membership{life: l, reborn: reborn, gone: make(farewells)}
+	m := &membership{life: l, reborn: reborn, gone: make(departures)}
 	l.member = m
 	m.found.wake = make(chan struct{}, 1)
 	m.self.Reborn = reborn
