@@ -118,7 +118,7 @@ func (m *Machine) supersede(now int64, joiner *topology.Member) {
 				if p := m.peer(now, old.ID); joiner.Reborn {
 					p.end(now, true)
 				} else {
-					p.ended()
+					p.endForGood()
 				}
 			}
 		}

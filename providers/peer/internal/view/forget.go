@@ -40,12 +40,12 @@ func (m *Machine) Forget(now int64, addrs []string, fx *Effects) ([]string, erro
 	}
 	var done []string
 	for _, one := range gone {
-		m.peer(now, one.ID).ended()
+		m.peer(now, one.ID).endForGood()
 		fx.Log = append(fx.Log, "an operator says that "+one.Addr+" has ended for good")
 		done = append(done, one.Addr)
 	}
 	return done, nil
 }
 
-// ended notes that a process has ended, and its data with it, for certain.
-func (p *peer) ended() { p.refused, p.refusedAt, p.replaced = true, never, false }
+// endForGood notes that a process has ended, and its data with it, for certain.
+func (p *peer) endForGood() { p.refused, p.refusedAt, p.replaced = true, never, false }
