@@ -381,7 +381,7 @@ func TestWhoDoesNotAnswerIsThere(t *testing.T) {
 		t.Error("who has not answered yet is taken for nobody")
 	}
 	_ = silent.Close()
-	again, err := l.Accept() // who hung up is knocked at again
+	again, err := l.Accept() // a process that hung up is dialled again
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,8 @@ const (
 	askAgain = 100 * time.Millisecond
 	// doubtEvery is how often another member is asked because an operation failed.
 	doubtEvery = int64(50 * time.Millisecond)
-	// knockWait bounds the knocking at all addresses.
-	knockWait = 2 * time.Second
+	// answerWait bounds a question to one process, or to all addresses at once.
+	answerWait = 2 * time.Second
 	// maxSeen bounds the addresses that are tried because a member was there.
 	maxSeen = 256
 	// unanswered is how long no member may have answered until the grid counts as
@@ -66,7 +66,7 @@ func newClient(n *Node) (*life, error) {
 	return l, nil
 }
 
-// follow asks the members one after the other, and knocks at all addresses where members
+// follow asks the members one after the other, and tries all addresses where members
 // may be when none of them answers, for ever.
 func (c *client) follow(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -226,11 +226,11 @@ func (c *client) addresses() []string {
 	return slices.Compact(all)
 }
 
-// search knocks at all addresses at once, and reports whether a member was found. If twice in a
+// search tries all addresses at once, and reports whether a member was found. If twice in a
 // row there are only rests of the cluster that is known, it takes the largest: others may have
 // been about to answer the first time.
 func (c *client) search(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, knockWait)
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
 	var mu sync.Mutex
 	var done bool
@@ -238,7 +238,7 @@ func (c *client) search(ctx context.Context) bool {
 	var work sync.WaitGroup
 	for _, addr := range c.addresses() {
 		work.Go(func() {
-			answered, other := c.knock(ctx, addr)
+			answered, other := c.askAt(ctx, addr)
 			mu.Lock()
 			defer mu.Unlock()
 			if done = done || answered; done {
@@ -255,10 +255,10 @@ func (c *client) search(ctx context.Context) bool {
 	return done || again && rest != nil && c.learn(rest, left)
 }
 
-// knock asks whoever is at an address, as ask does.
-func (c *client) knock(ctx context.Context, addr string) (answered bool, other *topology.Config) {
+// askAt asks whatever process is at an address, as ask does.
+func (c *client) askAt(ctx context.Context, addr string) (answered bool, other *topology.Config) {
 	l := c.l
-	hello, err := l.wire.Knock(ctx, addr)
+	hello, err := l.wire.Greet(ctx, addr)
 	if errors.Is(err, wire.ErrMismatch) || errors.Is(err, wire.ErrUntrusted) {
 		err = fmt.Errorf("%s: %w", addr, err)
 		defer l.n.announce()

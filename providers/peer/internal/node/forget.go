@@ -76,7 +76,7 @@ func (l *life) askToForget(ctx context.Context, to *topology.Member, addrs []str
 		}
 		return gone, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, knockWait)
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
 	answer, err := l.peer(to.ID, to.Addr).Call(ctx, wire.Control, typeForget, appendTexts(nil, addrs))
 	if err != nil {

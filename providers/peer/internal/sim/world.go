@@ -201,7 +201,7 @@ func (w *world) link(from, to *member) *link {
 
 // deliver hands a message over, unless it was lost on the way.
 func (w *world) deliver(from, to *member, msg any, sent int64) {
-	if _, knocks := msg.(*view.Probe); knocks && to.host.member != to && w.reach(from.host, to.host) && w.reach(to.host, from.host) {
+	if _, probes := msg.(*view.Probe); probes && to.host.member != to && w.reach(from.host, to.host) && w.reach(to.host, from.host) {
 		from.refused(to)
 	}
 	_, views := msg.(view.Message)

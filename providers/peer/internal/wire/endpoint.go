@@ -194,9 +194,9 @@ func (e *Endpoint) Stream(ctx context.Context, addr string) (net.Conn, *Hello, e
 	return f, peer, nil
 }
 
-// Knock connects to whoever is at an address, and returns what he says of himself. The
+// Greet connects to whatever process is at an address, and returns what it says of itself. The
 // errors are those of Stream.
-func (e *Endpoint) Knock(ctx context.Context, addr string) (*Hello, error) {
+func (e *Endpoint) Greet(ctx context.Context, addr string) (*Hello, error) {
 	nc, peer, err := e.dial(ctx, addr, Control, 0)
 	if err != nil {
 		return nil, err

@@ -156,7 +156,7 @@ func (p *Peer) serve(c *conn, class Class, nc net.Conn) {
 	err := c.run(nc, true, func(f frame) { p.e.dispatch(c, hello, f) })
 	p.report(Broken, class, err)
 	if class == Control && !errors.Is(err, ErrClosed) {
-		// Whether the process is gone is known soonest by knocking at its door.
+		// Whether the process is gone is known soonest by dialling it again.
 		_, _ = p.conn(class)
 	}
 }
@@ -181,7 +181,7 @@ func (p *Peer) dial(c *conn, class Class, fails int) (net.Conn, error) {
 	return nc, err
 }
 
-// backoff returns a pause of some randomness, lest all members knock at once.
+// backoff returns a pause of some randomness, lest all members dial at once.
 func backoff(fails int) time.Duration {
 	pause := min(shortPause<<min(fails-1, 8), longPause)
 	return pause*3/4 + rand.N(pause/2)
