@@ -77,8 +77,8 @@ func (f *feeds) run(ctx context.Context) {
 	}
 }
 
-// hurry renews the subscriptions now.
-func (f *feeds) hurry() {
+// renewNow renews the subscriptions at once.
+func (f *feeds) renewNow() {
 	select {
 	case f.wake <- struct{}{}:
 	default:
@@ -97,7 +97,7 @@ func (f *feeds) connection(e wire.Event) {
 	}
 	f.mu.Unlock()
 	if known {
-		f.hurry()
+		f.renewNow()
 	}
 }
 
@@ -122,7 +122,7 @@ func (f *feeds) adopt(old, c *topology.Config) {
 	if missed && old != nil {
 		f.l.n.watchers.gap()
 	}
-	f.hurry()
+	f.renewNow()
 }
 
 // moved notes the reign of a partition, and reports whether it is another one than was
@@ -145,7 +145,7 @@ func (f *feeds) renew(ctx context.Context) bool {
 	c := l.config.Load()
 	switch {
 	case c == nil:
-		return true // the first configuration hurries
+		return true // the first configuration renews them
 	case len(caches) == 0:
 		f.mu.Lock()
 		defer f.mu.Unlock()

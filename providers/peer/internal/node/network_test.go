@@ -172,7 +172,7 @@ func TestSlowNetworkIsNoFailure(t *testing.T) {
 
 // While a process leaves and another one joins, no operation fails, and none takes long.
 func TestLeavingAndJoiningAreNoErrors(t *testing.T) {
-	const hurry = 500 * time.Millisecond
+	const limit = 500 * time.Millisecond
 	bubble(t, nil, func(g *grid) {
 		a, b, c := g.three()
 		keys := a.fill("k", 200)
@@ -185,16 +185,16 @@ func TestLeavingAndJoiningAreNoErrors(t *testing.T) {
 				callers.Go(func() {
 					for at, last := i, ""; ctx.Err() == nil; at++ {
 						next := fmt.Sprint(at)
-						was, err := p.write(mine, hurry, part.Request{Kind: part.Exchange, Record: []byte(next)})
+						was, err := p.write(mine, limit, part.Request{Kind: part.Exchange, Record: []byte(next)})
 						if err != nil || was.Repeated || string(was.Present.Record) != last {
 							t.Errorf("an exchange: %q for %q, %v %v", was.Present.Record, last, was.Repeated, err)
 						}
 						last = next
 						key := keys[at%len(keys)]
-						if _, err := p.put(key, "of "+key, hurry); err != nil {
+						if _, err := p.put(key, "of "+key, limit); err != nil {
 							t.Errorf("a put: %v", err)
 						}
-						if got, err := p.get(key, hurry); err != nil || got != "of "+key {
+						if got, err := p.get(key, limit); err != nil || got != "of "+key {
 							t.Errorf("a get: %q, %v", got, err)
 						}
 						time.Sleep(5 * time.Millisecond)
@@ -202,10 +202,10 @@ func TestLeavingAndJoiningAreNoErrors(t *testing.T) {
 				})
 			}
 		}
-		limit, done := context.WithTimeout(ctx, 20*time.Second)
+		bounded, done := context.WithTimeout(ctx, 20*time.Second)
 		defer done()
 		began := time.Now()
-		if err := c.Leave(limit); err != nil {
+		if err := c.Leave(bounded); err != nil {
 			t.Error(err)
 		}
 		t.Log("left after", time.Since(began))

@@ -41,7 +41,7 @@ func TestAllStartAtOnce(t *testing.T) {
 
 // So are those that have too little time to hear of each other by gossip before they would begin a
 // grid of their own: whoever begins it has asked all others.
-func TestAllStartAtOnceInAHurry(t *testing.T) {
+func TestAllStartAtOnceWithLittleTime(t *testing.T) {
 	bubble(t, func(o *node.Options) { o.Startup = 700 * time.Millisecond }, func(g *grid) {
 		g.SetDelay(80 * time.Millisecond)
 		const count = 8

@@ -132,7 +132,7 @@ func (n *Node) Watch(ctx context.Context, cache string, keysOnly bool, on func(E
 		w.stop()
 	}
 	if l, _ := n.now(); l != nil {
-		l.feeds.hurry() // and another life begins with it
+		l.feeds.renewNow() // and another life begins with it
 	}
 	select {
 	case <-w.agreed:

@@ -279,13 +279,13 @@ func (e *Endpoint) dial(ctx context.Context, addr string, class Class, id topolo
 // introduce secures a new connection and exchanges hellos while ctx lasts. On an error
 // the connection is closed.
 func introduce(ctx context.Context, raw net.Conn, secure func(net.Conn) (net.Conn, error), hello func(net.Conn) (*Hello, error)) (net.Conn, *Hello, error) {
-	hurry := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	var peer *Hello
 	nc, err := secure(raw)
 	if err == nil {
 		peer, err = hello(nc)
 	}
-	late := !hurry()
+	late := !stop()
 	switch {
 	case late:
 		err = fmt.Errorf("%w: %w", ErrNoAnswer, context.Cause(ctx))
