@@ -32,7 +32,7 @@ func (n *Node) DoAll(ctx context.Context, reqs []part.Request) ([]part.Result, [
 	for i := range reqs {
 		if done[i] {
 			errs[i] = failure(&results[i])
-			n.tallies[n.partitionOf(&reqs[i])].end(errs[i])
+			n.counters[n.partitionOf(&reqs[i])].end(errs[i])
 			continue
 		}
 		work.Go(func() { results[i], errs[i] = n.Do(ctx, n.partitionOf(&reqs[i]), &reqs[i]) })
@@ -81,7 +81,7 @@ func (l *life) askSome(ctx context.Context, primary topology.ID, reqs []part.Req
 			break
 		}
 		partition := l.n.partitionOf(&reqs[i])
-		l.n.tallies[partition].ask(primary == l.self.ID)
+		l.n.counters[partition].ask(primary == l.self.ID)
 		body = appendRecord(body, appendRequest(nil, partition, &reqs[i], time.Until(deadline)))
 		n++
 	}
@@ -179,7 +179,7 @@ func (m *membership) submitAll(body []byte, b *batch) {
 	b.missing.Store(int64(len(list)) + 1) // one for this loop
 	for i, req := range list {
 		if b.done == nil {
-			m.n.tallies[req.partition].served.Add(1)
+			m.n.counters[req.partition].served.Add(1)
 		}
 		s := &m.slots[req.partition]
 		if req.Kind == part.Get {

@@ -74,7 +74,7 @@ type Node struct {
 	watchers watchers
 	mixture  mixture
 	rebirths atomic.Int64
-	tallies  []tally // of the partitions
+	counters  []opCounters // of the partitions
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -95,7 +95,7 @@ type moment struct {
 // Start joins the cluster that is found, or begins one; a client finds one. It returns
 // when this process is a member and serves, or knows the members, or ctx ends.
 func Start(ctx context.Context, opts Options) (*Node, error) {
-	n := &Node{opts: opts, client: rand.Uint64() | 1, tallies: make([]tally, opts.Partitions)}
+	n := &Node{opts: opts, client: rand.Uint64() | 1, counters: make([]opCounters, opts.Partitions)}
 	n.present.Store(&moment{changed: make(chan struct{})})
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.watchers.init()

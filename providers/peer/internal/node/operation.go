@@ -53,7 +53,7 @@ func (n *Node) Do(ctx context.Context, partition int, req *part.Request) (part.R
 	unsure := req.Op != part.OpID{} // an attempt may have been applied
 	n.prepare(req)
 	reads := req.Kind == part.Get
-	count := &n.tallies[partition]
+	count := &n.counters[partition]
 	var last error
 	var before part.Result // of an attempt that may have been applied
 	for {
@@ -136,7 +136,7 @@ func failure(r *part.Result) error {
 func (n *Node) Get(ctx context.Context, partition int, cache, key string) (part.Found, error) {
 	if l, _ := n.now(); l != nil {
 		if found, ok := l.get(partition, cache, key); ok {
-			n.tallies[partition].local.Add(1)
+			n.counters[partition].local.Add(1)
 			return found, nil
 		}
 	}
@@ -178,7 +178,7 @@ func (l *life) ask(ctx context.Context, partition int, req *part.Request) (part.
 	}
 	req.Lineage = c.Lineage
 	primary := c.Partitions[partition].Primary
-	l.n.tallies[partition].ask(primary == l.self.ID)
+	l.n.counters[partition].ask(primary == l.self.ID)
 	if primary == l.self.ID {
 		res, err := l.member.slots[partition].ask(ctx, req)
 		return l.believe(res), err
@@ -259,7 +259,7 @@ func (m *membership) takeOperation(from *wire.Hello, body []byte, r wire.Respond
 		reply(r, &part.Result{Status: part.NotPrimary})
 		return
 	}
-	m.n.tallies[partition].served.Add(1)
+	m.n.counters[partition].served.Add(1)
 	s := &m.slots[partition]
 	if req.Kind == part.Get {
 		if found, ok := s.get(req.Lineage, req.Cache, req.Key, false); ok {

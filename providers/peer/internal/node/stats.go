@@ -62,8 +62,8 @@ func (n *Node) Stats() Stats {
 	if m := n.opts.Replica.Memory; m != nil {
 		s.MaxBytes = m.Max
 	}
-	for i := range n.tallies {
-		s.add(&n.tallies[i])
+	for i := range n.counters {
+		s.add(&n.counters[i])
 	}
 	l, _ := n.now()
 	if l == nil {
@@ -111,7 +111,7 @@ func (m *membership) stats(s *Stats) {
 }
 
 // add takes in the operations on a partition.
-func (s *Stats) add(t *tally) {
+func (s *Stats) add(t *opCounters) {
 	s.Local += t.local.Load()
 	s.Remote += t.remote.Load()
 	s.Served += t.served.Load()

@@ -2,9 +2,9 @@ package node
 
 import "sync/atomic"
 
-// A tally counts the operations on one partition. It fills a cache line, so that those on
+// The opCounters count the operations on one partition. They fill a cache line, so that those on
 // different partitions do not count at the same place of memory.
-type tally struct {
+type opCounters struct {
 	// local and remote count what was asked of this process and of other members, by
 	// callers of this process, repetitions included; served what other members
 	// asked of this one.
@@ -16,17 +16,17 @@ type tally struct {
 }
 
 // ask counts what is asked of a member.
-func (t *tally) ask(here bool) {
+func (c *opCounters) ask(here bool) {
 	if here {
-		t.local.Add(1)
+		c.local.Add(1)
 	} else {
-		t.remote.Add(1)
+		c.remote.Add(1)
 	}
 }
 
 // end counts how an operation ended.
-func (t *tally) end(err error) {
+func (c *opCounters) end(err error) {
 	if err != nil {
-		t.failed.Add(1)
+		c.failed.Add(1)
 	}
 }
