@@ -209,7 +209,7 @@ func (o Options) node() (node.Options, error) {
 	}
 	return node.Options{
 		Mode: o.Mode, Listen: listen, Advertise: reached.addr, AdvertiseHost: reached.host, Join: join, Cluster: o.Domain, Zone: o.Zone, Security: o.Security,
-		Partitions: partitions, Copies: copies, Split: splits[o.OnSplit], Patience: max(o.ForgetAfter, 0), LocalReads: o.LocalReads,
+		Partitions: partitions, Copies: copies, Split: splits[o.OnSplit], ForgetAfter: max(o.ForgetAfter, 0), LocalReads: o.LocalReads,
 		Startup: o.JoinTimeout, Silence: o.FailureTimeout, Logger: o.Logger, Clock: o.Clock, Network: o.network,
 		Replica: part.Options{Sync: o.sync(), Copies: copies, MinCopies: o.MinCopies, Memory: &part.Budget{Max: o.MaxBytes}, Evicts: o.evicts(), Processors: processor,
 			Merge: o.mergeFunc, Discards: o.discards},

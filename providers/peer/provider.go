@@ -33,7 +33,7 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, opts.JoinTimeout+startPatience)
+	ctx, cancel := context.WithTimeout(ctx, opts.JoinTimeout+joinWait)
 	defer cancel()
 	n, err := node.Start(ctx, nodeOptions)
 	if err != nil {
@@ -49,8 +49,8 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	return p, nil
 }
 
-// startPatience is what joining may take once others were found.
-const startPatience = 10 * time.Second
+// joinWait is what joining may take once others were found.
+const joinWait = 10 * time.Second
 
 // OpenCache implements driver.Provider.
 func (p *Provider) OpenCache(ctx context.Context, name string, _ driver.CacheOptions) (driver.Cache, error) {

@@ -27,15 +27,15 @@ import (
 // The gossip is tuned for few members in one place: a silent death is noticed in two
 // to three seconds.
 const (
-	probeEvery   = 500 * time.Millisecond
-	probeWait    = 300 * time.Millisecond
-	gossipEvery  = 100 * time.Millisecond
-	syncEvery    = 15 * time.Second
-	streamWait   = 3 * time.Second
-	patienceMult = 3 // probes without an answer until a suspect is gone
-	slowdown     = 2 // of probes if this process seems to be the sick one
-	reclaim      = 30 * time.Second
-	leaveWait    = 500 * time.Millisecond
+	probeEvery    = 500 * time.Millisecond
+	probeWait     = 300 * time.Millisecond
+	gossipEvery   = 100 * time.Millisecond
+	syncEvery     = 15 * time.Second
+	streamWait    = 3 * time.Second
+	suspicionMult = 3 // probes without an answer until a suspect is gone
+	slowdown      = 2 // of probes if this process seems to be the sick one
+	reclaim       = 30 * time.Second
+	leaveWait     = 500 * time.Millisecond
 )
 
 // Options configures an agent.
@@ -144,7 +144,7 @@ func (a *Agent) config() *memberlist.Config {
 	c.Logger = log.New(&logger{a.opts.Logger}, "", 0)
 	c.Delegate, c.Events, c.Alive = delegate{a}, delegate{a}, delegate{a}
 	c.ProbeInterval, c.ProbeTimeout = probeEvery, probeWait
-	c.SuspicionMult, c.AwarenessMaxMultiplier = patienceMult, slowdown
+	c.SuspicionMult, c.AwarenessMaxMultiplier = suspicionMult, slowdown
 	c.SuspicionMaxTimeoutMult = 1
 	c.GossipInterval, c.PushPullInterval = gossipEvery, syncEvery
 	c.TCPTimeout, c.DeadNodeReclaimTime = streamWait, reclaim

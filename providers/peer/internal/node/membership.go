@@ -62,7 +62,7 @@ func newMember(n *Node, listener net.Listener, reborn bool) (*life, error) {
 	m.self.Reborn = reborn
 	m.view = view.New(view.Options{
 		Self: m.self, Partitions: o.Partitions, Copies: o.Copies, HandOffs: handOffs,
-		Split: o.Split, Patience: o.Patience,
+		Split: o.Split, ForgetAfter: o.ForgetAfter,
 		Async:     o.Replica.Sync != 0,
 		Heartbeat: o.Heartbeat, Lease: o.Lease, Silence: o.Silence,
 		Draw:  rand.Uint64,

@@ -46,9 +46,9 @@ type Options struct {
 	Network Network
 	// Partitions and Copies are the same for all members.
 	Partitions, Copies int
-	// Split and Patience are as in view.Options.
-	Split    view.Split
-	Patience time.Duration
+	// Split and ForgetAfter are as in view.Options.
+	Split       view.Split
+	ForgetAfter time.Duration
 	// LocalReads lets any replica in sync answer a Get, not only the primary.
 	LocalReads bool
 	// Startup is how long others are looked for before a cluster of its own is
@@ -74,7 +74,7 @@ type Node struct {
 	watchers watchers
 	mixture  mixture
 	rebirths atomic.Int64
-	counters  []opCounters // of the partitions
+	counters []opCounters // of the partitions
 
 	ctx    context.Context
 	cancel context.CancelFunc

@@ -29,7 +29,7 @@ type Page struct {
 // one: those of the partitions that have the same primary as the first one, until about
 // limit records are found. With a limit of zero it only counts. It retries like Do.
 func (n *Node) Scan(ctx context.Context, cache string, places []Place, limit int) ([]Page, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
 	defer cancel()
 	var last error
 	for {

@@ -87,8 +87,8 @@ func (e *entry) lastUsed() uint32 { return atomic.LoadUint32(&e.used) }
 const (
 	// maxEvicted is how many records a step of a primary evicts at most.
 	maxEvicted = 256
-	// roomPatience is how long a put waits for room that others make, in nanoseconds.
-	roomPatience = int64(500 * time.Millisecond)
+	// roomWait is how long a put waits for room that others make, in nanoseconds.
+	roomWait = int64(500 * time.Millisecond)
 )
 
 // evict drops records of about so many bytes, but not that of keep.
@@ -128,7 +128,7 @@ func (r *Replica) makeRoom(now Now, req *Request, e *entry, size int, fx *Effect
 	switch {
 	case uint64(size) <= maxRecord && b.fits(more):
 		return true
-	case uint64(size) <= maxRecord && r.sample != nil && more <= b.forRecords() && now.Mono-req.arrived < roomPatience:
+	case uint64(size) <= maxRecord && r.sample != nil && more <= b.forRecords() && now.Mono-req.arrived < roomWait:
 		b.want(more, now.Mono)
 		r.lead.stalled = append(r.lead.stalled, req)
 	default:

@@ -25,7 +25,7 @@ type token struct {
 }
 
 const (
-	patience  = 2500 * ms // of a client with one operation
+	opTimeout = 2500 * ms // of a client with one operation
 	mainCache = "c"
 )
 
@@ -87,7 +87,7 @@ func (c *clients) newOp(client, key int) *op {
 	}
 	h := list[w.IntN(len(list))].host
 	return &op{
-		id: len(c.ops) + 1, client: client, kind: part.Get, key: key, cache: mainCache, start: w.now, deadline: w.now + patience,
+		id: len(c.ops) + 1, client: client, kind: part.Get, key: key, cache: mainCache, start: w.now, deadline: w.now + opTimeout,
 		host: h, process: h.process,
 	}
 }
@@ -96,7 +96,7 @@ func (c *clients) newOp(client, key int) *op {
 func (c *clients) open(o *op) {
 	c.ops = append(c.ops, o)
 	c.last[o.client] = o
-	c.world.after(patience+300*ms, func() { c.finish(o, c.despair(o), part.Result{}) })
+	c.world.after(opTimeout+300*ms, func() { c.finish(o, c.despair(o), part.Result{}) })
 	c.issue(o)
 }
 

@@ -53,7 +53,7 @@ func newMember(w *world, h *host) *member {
 		Self:       topology.Member{ID: m.id, Addr: h.addr, Reborn: h.left},
 		Partitions: s.Partitions, Copies: s.Copies,
 		Heartbeat: heartbeat, Lease: lease, Silence: silence,
-		Split: s.Split, Patience: s.Patience, Async: s.Sync != 0 && !s.Bare,
+		Split: s.Split, ForgetAfter: s.ForgetAfter, Async: s.Sync != 0 && !s.Bare,
 		Draw:  w.Uint64,
 		Clock: func(ago time.Duration) uint64 { return uint64(part.At(m.wall().Add(-ago))) },
 		Rules: w.rules,
@@ -64,9 +64,9 @@ func newMember(w *world, h *host) *member {
 	if s.Memory > 0 {
 		m.memory = &part.Budget{Max: s.Memory}
 	}
-	patience := 600 * time.Millisecond
-	if s.Impatient {
-		patience = 250 * time.Millisecond
+	backupTimeout := 600 * time.Millisecond
+	if s.ShortBackupTimeout {
+		backupTimeout = 250 * time.Millisecond
 	}
 	var evicts func(cache string) bool
 	if s.Evicts {
@@ -80,7 +80,7 @@ func newMember(w *world, h *host) *member {
 			Merge: mergeOf, Processors: processor,
 			Sync: s.Sync, Copies: s.Copies, MinCopies: s.MinCopies,
 			Origin: day.Add(h.skew - time.Duration(m.clock)).UnixMicro(),
-			Resend: 100 * time.Millisecond, BackupTimeout: patience, DigestEvery: time.Second,
+			Resend: 100 * time.Millisecond, BackupTimeout: backupTimeout, DigestEvery: time.Second,
 		}))
 	}
 	return m

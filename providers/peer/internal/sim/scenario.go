@@ -14,11 +14,11 @@ type Scenario struct {
 	// Partitions, Copies and Keys size the grid; Clients is how many callers there
 	// are.
 	Partitions, Copies, Keys, Clients int
-	// Sync and MinCopies are the options of the partitions, and Split and Patience are those
+	// Sync and MinCopies are the options of the partitions, and Split and ForgetAfter are those
 	// of the view.
 	Sync, MinCopies int
 	Split           view.Split
-	Patience        time.Duration
+	ForgetAfter     time.Duration
 	// Memory is how many bytes each member may use; zero: any amount. Evicts: the clients'
 	// records may be dropped for lack of it, so that histories are not linearizable.
 	Memory int64
@@ -35,8 +35,8 @@ type Scenario struct {
 	// Shy: nobody calls the first host, so that histories are linearizable although it is
 	// free to go on alone.
 	Shy bool
-	// Impatient: a replica is silent before its member has failed.
-	Impatient bool
+	// ShortBackupTimeout: a replica is silent before its member has failed.
+	ShortBackupTimeout bool
 	// Graceful: nobody fails, so that copies never get fewer.
 	Graceful bool
 	// Noise: connections break and come back all the time.

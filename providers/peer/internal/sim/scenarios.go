@@ -17,7 +17,7 @@ var Scenarios = []Scenario{
 	with(sized("one way 3", 3, CutOneWay, CutPair, Pause), splits, sets),
 	with(sized("bridge 3", 3, Bridge), splits),
 	with(sized("majority 3", 3, Cut, CutOneWay, CutPair), consistent),
-	with(sized("deaf 3", 3, CutOneWay, Deafen), consistent, func(s *Scenario) { s.Impatient = true }),
+	with(sized("deaf 3", 3, CutOneWay, Deafen), consistent, func(s *Scenario) { s.ShortBackupTimeout = true }),
 	with(sized("noise 4", 4, Cut, CutOneWay, Pause), splits, func(s *Scenario) { s.Noise = true }),
 	with(sized("majority 5", 5, Cut, CutOneWay), splits, consistent),
 	with(sized("auto 3", 3, Cut, CutOneWay, CutPair, Crash, Pause), sets),

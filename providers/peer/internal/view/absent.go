@@ -67,7 +67,7 @@ func (m *Machine) dismiss(now int64, c *topology.Config, fx *Effects) *topology.
 		case (one.Leaving || successor != nil && successor.Reborn) && !c.HeldFor(one.ID):
 		case m.gone(one.ID):
 			fx.Log = append(fx.Log, one.Addr+" has ended")
-		case m.Patience > 0 && now-a.since[one.ID] > int64(m.Patience):
+		case m.ForgetAfter > 0 && now-a.since[one.ID] > int64(m.ForgetAfter):
 			fx.Log = append(fx.Log, one.Addr+" did not come back in time")
 		default:
 			continue

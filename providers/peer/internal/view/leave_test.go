@@ -86,10 +86,10 @@ func TestHeldForNobody(t *testing.T) {
 		{"an end", func(c *cluster) { c.node(1).Refused(c.now, 3) }, true},
 		{"an end that another one sees", func(c *cluster) { c.node(2).Refused(c.now, 3) }, false},
 		{"a successor", func(c *cluster) { c.replace(3) }, true},
-		{"patience", func(c *cluster) { c.run(c.options.Patience) }, true},
+		{"forgetAfter", func(c *cluster) { c.run(c.options.ForgetAfter) }, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := newCluster(t, 3, func(o *view.Options) { o.Copies, o.Patience = 1, time.Minute })
+			c := newCluster(t, 3, func(o *view.Options) { o.Copies, o.ForgetAfter = 1, time.Minute })
 			alone := slices.IndexFunc(c.node(1).Config().Partitions, func(p topology.Partition) bool { return p.Primary == 3 })
 			c.node(3).down = true
 			c.wait("its removal", func() bool { return !c.node(1).Config().Has(3) })

@@ -33,9 +33,9 @@ type Options struct {
 	Async bool
 	// Split says which sides of a cluster that is cut in two go on.
 	Split Split
-	// Patience is for how long partitions are held for members that do not answer. Zero: for
+	// ForgetAfter is for how long partitions are held for members that do not answer. Zero: for
 	// ever.
-	Patience time.Duration
+	ForgetAfter time.Duration
 	// Draw returns a random number, to name lineages.
 	Draw func() uint64
 	// Clock returns the time of some while ago as versions count it.

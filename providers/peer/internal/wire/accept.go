@@ -58,7 +58,7 @@ func (e *Endpoint) admit(nc net.Conn) {
 
 // serve answers the messages of a connection until it breaks.
 func (e *Endpoint) serve(c *conn, raw net.Conn) {
-	ctx, cancel := context.WithTimeout(e.ctx, patience)
+	ctx, cancel := context.WithTimeout(e.ctx, introduceTimeout)
 	e.greetings.begin(raw)
 	nc, peer, err := introduce(ctx, raw, e.guard.server, e.opts.Self.welcome)
 	e.greetings.end(raw)

@@ -59,7 +59,7 @@ type conn struct {
 	taken, heard uint64
 	writing      bool          // somebody writes what was taken
 	held         bool          // who reads is going to write
-	patient      time.Time     // when the deadline of writes was set
+	deadlineSet  time.Time     // when the deadline of writes was set
 	room         chan struct{} // closed when there is room again; nil: nobody waits
 	calls        map[uint64]*call
 	last         uint64 // correlation
@@ -155,12 +155,12 @@ func (c *conn) flush() (more bool, err error) {
 		c.room = nil
 	}
 	// The deadline need not be exact, and costs more than the clock.
-	if now := time.Now(); now.Sub(c.patient) > time.Second {
+	if now := time.Now(); now.Sub(c.deadlineSet) > time.Second {
 		if err := nc.SetWriteDeadline(now.Add(silence)); err != nil {
 			c.unread.taken(len(frames))
 			return false, err
 		}
-		c.patient = now
+		c.deadlineSet = now
 	}
 	c.writing = true
 	c.mu.Unlock()

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// patience is how long dialling and both hellos may take: a few times there and back, where
+	// introduceTimeout is how long dialling and both hellos may take: a few times there and back, where
 	// that takes the better part of a second.
-	patience = 4 * time.Second
+	introduceTimeout = 4 * time.Second
 	// A dial that failed is repeated after a pause that doubles from shortPause to
 	// longPause.
 	shortPause = 50 * time.Millisecond
@@ -172,7 +172,7 @@ func (p *Peer) dial(c *conn, class Class, fails int) (net.Conn, error) {
 			return nil, c.err
 		}
 	}
-	ctx, cancel := context.WithTimeout(p.e.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.e.ctx, introduceTimeout)
 	defer cancel()
 	nc, peer, err := p.e.dial(ctx, p.Addr, class, p.ID)
 	if err == nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // maxRenewals bounds the attempts to renew that are under way. In a cut each takes all of its
-// patience.
+// time.
 const maxRenewals = 8
 
 // linger is how long what is on its way on an old control connection may still arrive: it may only

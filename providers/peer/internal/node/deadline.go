@@ -12,8 +12,8 @@ import (
 // could not serve it.
 const retryAfter = 10 * time.Millisecond
 
-// patience bounds operations whose caller gave no bound.
-const patience = 10 * time.Second
+// defaultTimeout bounds operations whose caller gave no bound.
+const defaultTimeout = 10 * time.Second
 
 // A bound is the context of the operations that begin within a second and whose callers
 // gave them none. It costs less than one for each of them.
@@ -29,12 +29,12 @@ func (n *Node) limit(ctx context.Context) (context.Context, context.CancelFunc) 
 		return ctx, func() {}
 	}
 	if ctx.Done() != nil {
-		return context.WithTimeout(ctx, patience)
+		return context.WithTimeout(ctx, defaultTimeout)
 	}
 	now, b := time.Now(), n.bound.Load()
 	if b == nil || now.After(b.until) {
 		b = &bound{until: now.Add(time.Second)}
-		b.Context, b.cancel = context.WithTimeout(context.Background(), patience+time.Second)
+		b.Context, b.cancel = context.WithTimeout(context.Background(), defaultTimeout+time.Second)
 		n.bound.Store(b)
 	}
 	return b.Context, func() {}
