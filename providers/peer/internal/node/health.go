@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// lookout is for how long a process that is alone, and cannot know that nobody else
+	// alonePending is for how long a process that is alone, and cannot know that nobody else
 	// is there, takes it for likely that the others are found.
-	lookout = int64(30 * time.Second)
-	// mourning is for how long a member reports partitions that were lost. It ends with
+	alonePending = int64(30 * time.Second)
+	// lossesReported is for how long a member reports partitions that were lost. It ends with
 	// the process, too.
-	mourning = int64(10 * time.Minute)
+	lossesReported = int64(10 * time.Minute)
 )
 
 // Health returns what is known of this process in the grid. A client holds nothing, and
@@ -61,10 +61,10 @@ func (m *membership) health(h *driver.Health) {
 	if !safe && h.Ready() && len(h.Pending) == 0 {
 		h.Pending = append(h.Pending, "records are being copied")
 	}
-	if lost := m.losses.within(now, mourning); lost > 0 {
+	if lost := m.losses.within(now, lossesReported); lost > 0 {
 		h.Unsafe = append(h.Unsafe, fmt.Sprintf("%d partitions were lost with all their copies in the last %s, and what was in them is gone; "+
 			"find out why before another process is restarted (restarting this one, or that time, ends this warning)",
-			lost, driver.FormatDuration(time.Duration(mourning))))
+			lost, driver.FormatDuration(time.Duration(lossesReported))))
 	}
 	if len(c.Members) == 1 {
 		m.alone(h, now)
@@ -126,7 +126,7 @@ func (m *membership) alone(h *driver.Health, now int64) {
 		return
 	}
 	text := "this member is alone, and " + missing(others)
-	if now < lookout && !m.agent.Alone() && !m.accompanied.Load() {
+	if now < alonePending && !m.agent.Alone() && !m.accompanied.Load() {
 		h.Pending = append(h.Pending, text)
 	} else {
 		h.Unsafe = append(h.Unsafe, text)

@@ -29,7 +29,7 @@ func (l *losses) change(old, c *topology.Config, now int64) (lost int) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now-l.at > mourning {
+	if now-l.at > lossesReported {
 		l.count = 0
 	}
 	l.count, l.at = l.count+lost, now
