@@ -123,8 +123,8 @@ func (m *membership) watchView(ctx context.Context) {
 			}
 		case <-remind.C:
 			m.subs.prune(m.mono())
-			// Who is alive and no member any more may be in another cluster, and the
-			// gossip, which never lost sight of him, has no news.
+			// A process that is alive and no member any more may be in another cluster, and the
+			// gossip, which never lost sight of it, has no news.
 			for id, meta := range m.agent.Alive() {
 				m.hearOf(id, meta.Addr)
 			}

@@ -24,7 +24,7 @@ func TestMessagesWaitForTheSlot(t *testing.T) {
 	}
 }
 
-// Who is told something though nobody has said where he is, is reached at the address that is
+// Who is told something though nobody has said where it is, is reached at the address that is
 // said later.
 func TestAddressOfAStranger(t *testing.T) {
 	w, err := wire.Start(wire.Options{Security: wire.Security{Plaintext: true}, Self: wire.Hello{ID: 1, Cluster: "shop"}})

@@ -33,8 +33,8 @@ func (m *membership) handle() {
 	m.wire.Handle(typeFound, m.takeFound)
 }
 
-// peer returns how a member is reached. Who is not a member is reached at the address by
-// which he was met. If he was forgotten since, and addr is not known, there is none: nil.
+// peer returns how a member is reached. A process that is not a member is reached at the address by
+// which it was met. If it was forgotten since, and addr is not known, there is none: nil.
 func (l *life) peer(id topology.ID, addr string) *wire.Peer {
 	if peers := l.peers.Load(); peers != nil {
 		if p := (*peers)[id]; p != nil {

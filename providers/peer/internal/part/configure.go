@@ -121,7 +121,7 @@ func (r *Replica) rule(sp *space, now int64, grace bool) {
 			e.deadline = deadline(e.deadline, time.Duration(e.ttl.grace().nanos()))
 			e.flags |= graced
 		default:
-			// Everybody knows the deadline, but each as it came to him: the
+			// Everybody knows the deadline, but each as it came there: the
 			// next touch is for all.
 			e.flags &^= touched
 		}

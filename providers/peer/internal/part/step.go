@@ -99,8 +99,8 @@ func (r *Replica) noticePause(now int64) {
 	}
 }
 
-// restless reports whether somebody may bring back a record that was deleted here: he is
-// absent, or does not answer and may be absent soon, or this side gives what it has to his.
+// restless reports whether a process may bring back a record that was deleted here: it is
+// absent, or does not answer and may be absent soon, or this side gives what it has to its side.
 func (r *Replica) restless(now Now) bool {
 	return r.partial || r.held || r.frozen || !r.leased(now) || r.give != nil
 }

@@ -68,8 +68,8 @@ func TestLeftBehindTakesNoMore(t *testing.T) {
 	}
 }
 
-// What is held begins empty when nobody is left who could bring it: when his process has
-// ended, or another one has taken its place, or he was waited for long enough. Not
+// What is held begins empty when no process is left that could bring it: when the one that had it has
+// ended, or another one has taken its place, or it was waited for long enough. Not
 // before.
 func TestHeldForNobody(t *testing.T) {
 	for _, test := range []struct {

@@ -224,8 +224,8 @@ func TestSilentBackup(t *testing.T) {
 	}
 }
 
-// Who hears nobody, though he is heard, has no other members taken out for their silence:
-// it is he who is cut off.
+// A member that hears nobody, though it is heard, has no others taken out for their silence:
+// it is the one that is cut off.
 func TestDeafPrimary(t *testing.T) {
 	c := newCluster(t, 3, func(o *view.Options) { o.Silence = 4 * time.Second })
 	config := c.node(1).Config()

@@ -38,8 +38,8 @@ const (
 // A conn is a connection, from before it is dialled until it is broken. It gathers
 // frames while those before them are being written, so that many go out in one system
 // call; two buffers take turns. A goroutine writes, but not if that is known to be a
-// detour: a call that is alone writes its frame itself, and who reads requests writes the
-// answers that he has at the end of what he has read.
+// detour: a call that is alone writes its frame itself, and the goroutine that reads requests writes
+// the answers that it has at the end of what it has read.
 type conn struct {
 	limit  int       // of the bytes in frames
 	rate   int       // of the bytes that are written in a second; zero: none
