@@ -1,0 +1,44 @@
+package keepsake_test
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The reading orders in docs/architecture.md have every file of their packages once.
+func TestReadingOrders(t *testing.T) {
+	data, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `(internal/[a-z]+)` \\| (.*) \\|$").FindAllStringSubmatch(string(data), -1)
+	if len(rows) < 4 {
+		t.Fatalf("%d reading orders were found", len(rows))
+	}
+	for _, row := range rows {
+		dir := path.Join("providers/peer", row[1])
+		var said, there []string
+		for _, file := range span.FindAllStringSubmatch(row[2], -1) {
+			said = append(said, file[1])
+		}
+		paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range paths {
+			if name := filepath.Base(p); !strings.HasSuffix(name, "_test.go") {
+				there = append(there, name)
+			}
+		}
+		slices.Sort(said)
+		slices.Sort(there)
+		if !slices.Equal(said, there) {
+			t.Errorf("the reading order of %s has\n%v\nand there are\n%v", dir, said, there)
+		}
+	}
+}
