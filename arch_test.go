@@ -96,3 +96,16 @@ func TestArrows(t *testing.T) {
 func covers(name, pkg string) bool {
 	return name == pkg || strings.HasSuffix(name, "/") && strings.HasPrefix(pkg, name)
 }
+
+// A program that asks for no metrics does not link what carries them.
+func TestOnlyMetricsLinkPrometheus(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./jcache/...", "./providers/...", "./httpsession", "./configfile", "./conformance").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.HasPrefix(line, "github.com/prometheus/") {
+			t.Errorf("%s is linked", strings.TrimSpace(line))
+		}
+	}
+}

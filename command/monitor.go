@@ -56,10 +56,8 @@ func startMonitor(ctx context.Context, addr string) (*monitor, error) {
 // watch adds a system. Its providers may have metrics.
 func (m *monitor) watch(system *configfile.System, managers []*jcache.CacheManager) error {
 	for _, caches := range managers {
-		if p, ok := caches.Unwrap().(interface{ Collector() prometheus.Collector }); ok {
-			if err := m.registry.Register(p.Collector()); err != nil {
-				return fmt.Errorf("metrics: %w", err)
-			}
+		if err := m.registry.Register(metrics.Provider(caches)); err != nil {
+			return fmt.Errorf("metrics: %w", err)
 		}
 	}
 	if err := m.registry.Register(metrics.Health(m.health)); err != nil {

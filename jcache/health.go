@@ -18,6 +18,9 @@ type Difference = driver.Difference
 // Server is one of the servers that a provider connects to.
 type Server = driver.Server
 
+// Measure is a number that a provider knows of itself.
+type Measure = driver.Measure
+
 // Health returns how the provider is, as far as it is known without asking anybody. It is
 // the one definition of two words:
 //
@@ -42,6 +45,20 @@ func (m *CacheManager) Health() Health {
 		}
 	}
 	return Health{}
+}
+
+// Measures returns what the provider knows of itself in numbers, without asking anybody. It
+// is nil for a provider that has none, and for a closed manager. Package metrics gives them
+// to Prometheus.
+func (m *CacheManager) Measures() []Measure {
+	if !m.gate.Enter() {
+		return nil
+	}
+	defer m.gate.Leave()
+	if conn, ok := m.conn.(driver.Measurer); ok {
+		return conn.Measures()
+	}
+	return nil
 }
 
 // Safe reports whether the next process of a fleet may be restarted: Health().Safe().

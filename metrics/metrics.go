@@ -1,9 +1,7 @@
 // Package metrics gives Prometheus what Keepsake knows of itself. It is apart from the
 // packages that know it, so that only a program that wants metrics links Prometheus.
 //
-//	prometheus.MustRegister(metrics.Health(system.Health), metrics.Sessions(sessions))
-//
-// Providers may have metrics of their own: see the provider peer.
+//	prometheus.MustRegister(metrics.Health(system.Health), metrics.Sessions(sessions), metrics.Provider(caches))
 package metrics
 
 import (
@@ -63,6 +61,31 @@ func Sessions(m *httpsession.Manager) prometheus.Collector {
 		to <- prometheus.MustNewConstMetric(abandoned, prometheus.CounterValue, float64(n.Abandoned))
 		to <- prometheus.MustNewConstMetric(vanished, prometheus.CounterValue, float64(n.Vanished))
 	}}
+}
+
+// Provider returns what the provider of a manager knows of itself, such as keepsake_peer_members;
+// nothing for a provider that has no numbers of its own. A registry can have the collectors of
+// several managers, as long as a label of theirs differs: for the provider peer, its domain.
+func Provider(m *jcache.CacheManager) prometheus.Collector { return provider{m} }
+
+type provider struct{ manager *jcache.CacheManager }
+
+// Describe implements prometheus.Collector.
+func (p provider) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(p, to) }
+
+// Collect implements prometheus.Collector.
+func (p provider) Collect(to chan<- prometheus.Metric) {
+	for _, m := range p.manager.Measures() {
+		kind := prometheus.GaugeValue
+		if m.Counter {
+			kind = prometheus.CounterValue
+		}
+		labels := make(prometheus.Labels, len(m.Labels))
+		for _, label := range m.Labels {
+			labels[label[0]] = label[1]
+		}
+		to <- prometheus.MustNewConstMetric(prometheus.NewDesc("keepsake_"+m.Name, m.Help, nil, labels), kind, m.Value)
+	}
 }
 
 type collector struct {

@@ -8,12 +8,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/keepsake-cache/keepsake/metrics"
 	"github.com/keepsake-cache/keepsake/providers/peer"
 )
 
-// The manager, and each cache, leads to the provider, whichever configuration file they
-// come from, and the provider to its metrics.
-func ExampleProvider_Collector() {
+// Package metrics gives Prometheus what a member knows of itself, whichever configuration file
+// it comes from.
+func ExampleProvider_Measures() {
 	ctx := context.Background()
 	manager, err := peer.Open(ctx, peer.Options{
 		Security: peer.Security{Secret: "known to all members"},
@@ -25,10 +26,7 @@ func ExampleProvider_Collector() {
 	defer manager.Close(ctx) //nolint:errcheck // the only member hands nothing over
 
 	registry := prometheus.NewRegistry()
-	if provider, ok := manager.Unwrap().(*peer.Provider); ok {
-		registry.MustRegister(provider.Collector())
-	}
-
+	registry.MustRegister(metrics.Provider(manager))
 	families, err := registry.Gather() // what promhttp.HandlerFor(registry, ...) serves
 	if err != nil {
 		log.Fatal(err)

@@ -1,48 +1,24 @@
 package peer
 
 import (
-	"github.com/prometheus/client_golang/prometheus"
+	"slices"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// Collector returns the numbers of Stats as metrics for Prometheus, whose names begin with
-// keepsake_peer_ and which have the label domain. They are read when they are collected.
-// A registry can have one collector of each domain.
-func (p *Provider) Collector() prometheus.Collector {
-	c := &collector{p: p}
+// Measures implements driver.Measurer: the numbers of Stats, each with the label domain.
+func (p *Provider) Measures() []driver.Measure {
+	n := numbers{Stats: p.Stats(), near: p.NearStats(), health: p.Health()}
+	domain := [][2]string{{"domain", p.opts.Domain}}
+	all := make([]driver.Measure, 0, len(metrics))
 	for _, m := range metrics {
-		labels := prometheus.Labels{"domain": p.opts.Domain}
+		labels := domain
 		if m.place != "" {
-			labels["place"] = m.place
+			labels = append(slices.Clip(domain), [2]string{"place", m.place})
 		}
-		c.descs = append(c.descs, prometheus.NewDesc("keepsake_peer_"+m.name, m.help, nil, labels))
+		all = append(all, driver.Measure{Name: "peer_" + m.name, Help: m.help, Labels: labels, Counter: !m.gauge, Value: m.value(&n)})
 	}
-	return c
-}
-
-type collector struct {
-	p     *Provider
-	descs []*prometheus.Desc // of metrics
-}
-
-// Describe implements prometheus.Collector.
-func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range c.descs {
-		to <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (c *collector) Collect(to chan<- prometheus.Metric) {
-	n := numbers{Stats: c.p.Stats(), near: c.p.NearStats(), health: c.p.Health()}
-	for i, m := range metrics {
-		kind := prometheus.CounterValue
-		if m.gauge {
-			kind = prometheus.GaugeValue
-		}
-		to <- prometheus.MustNewConstMetric(c.descs[i], kind, m.value(&n))
-	}
+	return all
 }
 
 // numbers are what the metrics are made of.

@@ -10,12 +10,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/metrics"
+	"github.com/keepsake-cache/keepsake/providers/peer"
 )
 
 func TestMetrics(t *testing.T) {
 	ctx := context.Background()
-	a := join(t)
-	b := join(t, a)
+	b := join(t)
+	manager, err := peer.Open(ctx, peer.Options{Security: peer.Security{Secret: secret}, Replicas: 1, Logger: quiet, Join: []string{b.Addr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = manager.Close(ctx) })
+	a := manager.Unwrap().(*peer.Provider)
 	settled(t, a, b)
 	c, err := a.OpenCache(ctx, "c", driver.CacheOptions{})
 	if err != nil {
@@ -33,7 +40,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(a.Collector())
+	registry.MustRegister(metrics.Provider(manager))
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
 		t.Errorf("the metrics are not as they should be: %v, %v", problems, err)
 	}
