@@ -17,6 +17,7 @@ import (
 type commands struct {
 	Check       checkCommand       `cmd:"" help:"Print what configuration files mean, defaults included, or what is wrong with them."`
 	Schema      schemaCommand      `cmd:"" help:"Print a schema of the configuration file, for editors."`
+	SQLSchema   sqlSchemaCommand   `cmd:"" name:"sql-schema" help:"Print the statements that create the table of provider sql, for who may not let programs do that."`
 	Conformance conformanceCommand `cmd:"" help:"Run the conformance suite on the provider that a configuration file chooses."`
 	Secret      secretCommand      `cmd:"" help:"Print a new secret for the members of a grid."`
 	Peer        peerCommands       `cmd:"" help:"Keep records for the other members of a grid, without an application; or tell them whom to wait for no longer."`

@@ -150,6 +150,18 @@ func TestSecret(t *testing.T) {
 	}
 }
 
+func TestSQLSchema(t *testing.T) {
+	out, problems, status := keepsake(t, "", "sql-schema", "--dialect", "postgres", "--table-name", "app.sessions", "--unlogged")
+	if status != 0 || !strings.Contains(out, `CREATE UNLOGGED TABLE IF NOT EXISTS "app"."sessions" (`) || !strings.HasSuffix(out, ";\n") {
+		t.Errorf("status %d, problems %q:\n%s", status, problems, out)
+	}
+	for _, line := range []string{"--dialect mysql --unlogged", "--dialect sqlite --table-name a-b", "--dialect oracle"} {
+		if _, problems, status := keepsake(t, "", append([]string{"sql-schema"}, strings.Fields(line)...)...); status == 0 || problems == "" {
+			t.Errorf("sql-schema %s: status %d, problems %q", line, status, problems)
+		}
+	}
+}
+
 // docs/configuration.md ends with what keepsake schema --format markdown prints.
 func TestReferenceIsUpToDate(t *testing.T) {
 	out, problems, status := keepsake(t, "", "schema", "--format", "markdown")

@@ -3,6 +3,7 @@
 //
 //	keepsake check FILE...                                what configuration files mean, or what is wrong with them
 //	keepsake schema [--format json|xsd|markdown]          a schema of the file, for editors, or a reference
+//	keepsake sql-schema --dialect postgres|mysql|sqlite   the statements that create the table of provider sql
 //	keepsake conformance --config FILE [--manager ID] [--through SETTING]
 //	                                                      whether the provider that the file chooses keeps its promises
 //	keepsake secret                                       a new secret for the members of a grid

@@ -36,6 +36,10 @@ type Definition struct {
 	// such as those of the file behind uri, for keepsake check. It is called after
 	// Check, without an error. Nil: there are none.
 	Resolve func(cfg Config) ([]setting.Resolved, error)
+	// Prepare returns what an operator gives to the backend before it is opened, if programs may not
+	// do so themselves: the statements that create tables, say. It looks only at the settings that
+	// concern it, and connects to nothing. Nil: there is nothing to prepare.
+	Prepare func(cfg Config) (string, error)
 	// Open connects. It validates cfg before it does anything else, and on an
 	// error it has closed whatever it opened.
 	Open func(ctx context.Context, cfg Config) (Provider, error)

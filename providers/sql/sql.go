@@ -176,6 +176,10 @@ func init() {
 			}
 			return []setting.Resolved{{Name: "database", Value: opts.name, From: "url, without the user"}}, err
 		},
+		Prepare: func(cfg driver.Config) (string, error) {
+			v := cfg.Values
+			return Schema(v.String("dialect"), v.String("tableName"), v.Bool("unlogged"))
+		},
 		Open: func(ctx context.Context, cfg driver.Config) (driver.Provider, error) {
 			opts, err := fromConfig(cfg)
 			if err != nil {
