@@ -24,7 +24,7 @@ var documentElement = &element{
 		"library":             "providers are linked into the program; name one in cacheManager",
 		"cache":               "a cache stands inside of its cacheManager",
 		"featureManager":      "there are no features to switch on",
-		"httpSessionDatabase": "sessions are kept in a cacheManager",
+		"httpSessionDatabase": "sessions are kept in a cacheManager, and its provider sql keeps them in a database; the data source is its url, and tableName one of its properties",
 	},
 }
 
