@@ -47,6 +47,8 @@ func TestAcceptance(t *testing.T) {
 		{"memcached", memcachedFleet},
 		{"peer", peerFleet},
 		{"hazelcast", hazelcastFleet},
+		{"postgresql", postgresFleet},
+		{"sqlite", sqliteFleet},
 	} {
 		t.Run(provider.name, func(t *testing.T) {
 			f := provider.fleet(t)

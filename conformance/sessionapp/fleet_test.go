@@ -125,6 +125,18 @@ func hazelcastFleet(t *testing.T) *fleet {
 	return f
 }
 
+// postgresFleet is two servers on one database, which keeps what it has when it is killed.
+func postgresFleet(t *testing.T) *fleet {
+	return processFleet(t, "sql", "url: "+servertest.Postgres(t).URL, "createTables: true")
+}
+
+// sqliteFleet is two servers on one file. They are built without the race detector, which makes a
+// client that is C translated to Go many times slower.
+func sqliteFleet(t *testing.T) *fleet {
+	file := filepath.Join(t.TempDir(), "sessions.db")
+	return fleetOf(t, buildServer(t, false), "sql", "url: sqlite:"+file+"?_pragma=synchronous(off)", "createTables: true")
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -134,14 +146,23 @@ func must(t *testing.T, err error) {
 
 // processFleet starts two server processes on a provider.
 func processFleet(t *testing.T, provider string, properties ...string) *fleet {
-	binary := filepath.Join(t.TempDir(), "sessionapp")
+	return fleetOf(t, buildServer(t, raceEnabled), provider, properties...)
+}
+
+func buildServer(t *testing.T, race bool) (binary string) {
+	binary = filepath.Join(t.TempDir(), "sessionapp")
 	build := []string{"build", "-o", binary}
-	if raceEnabled {
+	if race {
 		build = append(build, "-race")
 	}
 	if out, err := exec.Command("go", append(build, ".")...).CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
+	return binary
+}
+
+// fleetOf starts two server processes of a program.
+func fleetOf(t *testing.T, binary, provider string, properties ...string) *fleet {
 	config := filepath.Join(t.TempDir(), "sessions.yaml")
 	must(t, os.WriteFile(config, fmt.Appendf(nil, "cacheManager:\n  provider: %s\n  properties:\n    %s\n", provider, strings.Join(properties, "\n    ")), 0o600))
 	f := &fleet{}
