@@ -163,7 +163,7 @@ func (l *ledger) end(here, there process, i, round int) {
 	if b.until.IsZero() {
 		b.key = fmt.Sprint("brief", i, " ", round)
 		if ok, _ := l.call(func(ctx context.Context) error { return here.brief.Put(ctx, b.key, 0) }); ok {
-			b.until = time.Now().Add(briefLife)
+			b.until = time.Now().Add(briefLife + time.Millisecond) // ends are exact to a millisecond
 		}
 		return
 	}
