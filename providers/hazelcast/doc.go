@@ -1,5 +1,5 @@
 // Package hazelcast keeps caches in the maps (IMap) of a Hazelcast cluster, version 4 or
-// 5; it is tested with members of 5.3.
+// 5; it is tested with members of 5.3.8 and 5.7.0: make members.
 //
 //	manager, err := hazelcast.Open(ctx, hazelcast.Options{
 //		Servers:     []string{"10.1.0.5:5701", "10.1.0.6:5701"},
@@ -55,8 +55,8 @@
 //     entries can be written again after about a second.
 //   - A member hangs: nobody can write for some seconds, and its entries are out of reach
 //     until the others expel it. When it wakes up, it is a cluster of its own until it is
-//     merged, and what clients write to it until then may be lost. Some removals are undone,
-//     too: 23 of 43,263 in twenty freezes of 20 seconds.
+//     merged, and what clients write to it until then may be lost: of one freeze 25,671 of
+//     36,175 increments, and none of an earlier one's 39,665. Some removals are undone, too: 23 of 43,263 in twenty freezes of 20 seconds.
 //   - Another member hangs or dies before the last one is merged: entries of which it had the
 //     only copy are lost, and a session that had ended may be alive again. When twenty freezes
 //     followed each other as soon as the members had met, 6 of 99,337 logouts and renewals were
