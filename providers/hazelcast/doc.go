@@ -56,7 +56,8 @@
 //   - A member hangs: nobody can write for some seconds, and its entries are out of reach
 //     until the others expel it. When it wakes up, it is a cluster of its own until it is
 //     merged, and what clients write to it until then may be lost: of one freeze 25,671 of
-//     36,175 increments, and none of an earlier one's 39,665. Some removals are undone, too: 23 of 43,263 in twenty freezes of 20 seconds.
+//     36,175 increments, and none of an earlier one's 39,665. Some removals are undone, too: 23
+//     of 43,263 in twenty freezes of 20 seconds.
 //   - Another member hangs or dies before the last one is merged: entries of which it had the
 //     only copy are lost, and a session that had ended may be alive again. When twenty freezes
 //     followed each other as soon as the members had met, 6 of 99,337 logouts and renewals were
