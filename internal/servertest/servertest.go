@@ -75,3 +75,12 @@ func MariaDB(t testing.TB, args ...string) *servers.Database {
 	t.Cleanup(d.Remove)
 	return d
 }
+
+// Redis starts a redis-server that ends with the test.
+func Redis(t testing.TB, args ...string) *servers.Process {
+	t.Helper()
+	p, err := servers.Redis(startContext(t), args...)
+	Check(t, err)
+	t.Cleanup(p.Kill)
+	return p
+}
