@@ -1,0 +1,223 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// A cache is the records of one name.
+type cache struct {
+	provider *Provider
+	base     string // prefix:name
+	info     driver.Info
+	lease    atomic.Pointer[lease]
+}
+
+// Info implements driver.Cache.
+func (c *cache) Info() driver.Info { return c.info }
+
+// Unwrap implements driver.Unwrapper: it returns a rueidis.Client.
+func (c *cache) Unwrap() any { return c.provider.client }
+
+// Close implements driver.Cache.
+func (c *cache) Close() error { return nil }
+
+// Placement implements driver.Locality: no key is nearer than another one, and all are
+// unavailable while the server is down.
+func (c *cache) Placement(string) driver.Placement {
+	if c.provider.gauge.down() {
+		return driver.Unavailable
+	}
+	return driver.Anywhere
+}
+
+// check refuses a record that is too large before it is sent.
+func (c *cache) check(record []byte) error {
+	if len(record) > c.info.MaxRecordBytes {
+		return fmt.Errorf("%w: a record of %d bytes, maxRecordBytes is %d", driver.ErrTooLarge, len(record), c.info.MaxRecordBytes)
+	}
+	return nil
+}
+
+func get(name string) request {
+	return func(b rueidis.Builder) rueidis.Completed { return b.Get().Key(name).Build() }
+}
+
+// set stores a record whatever was there, and is answered with what that was, if asked.
+func set(name string, record []byte, deadline time.Time, previous bool) request {
+	value := rueidis.BinaryString(seal(record, deadline))
+	return func(b rueidis.Builder) rueidis.Completed {
+		set := b.Set().Key(name).Value(value)
+		switch ms := life(deadline, time.Now()); {
+		case ms == 0 && previous:
+			return set.Get().Build()
+		case ms == 0:
+			return set.Build()
+		case previous:
+			return set.Get().PxMilliseconds(ms).Build()
+		default:
+			return set.PxMilliseconds(ms).Build()
+		}
+	}
+}
+
+// item returns what is in an answer.
+func item(m rueidis.RedisMessage) (item driver.Item, found bool, err error) {
+	if m.IsNil() {
+		return driver.Item{}, false, nil
+	}
+	value, err := m.AsBytes()
+	if err != nil {
+		return driver.Item{}, false, errForeign
+	}
+	return open(value, time.Now())
+}
+
+// Get implements driver.Cache.
+func (c *cache) Get(ctx context.Context, key string) (driver.Item, bool, error) {
+	messages, err := c.readAll(ctx, []string{key})
+	if err != nil {
+		return driver.Item{}, false, err
+	}
+	return item(messages[0])
+}
+
+// GetBatch implements driver.BatchGetter.
+func (c *cache) GetBatch(ctx context.Context, keys []string) ([]driver.Item, error) {
+	messages, err := c.readAll(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]driver.Item, 0, len(keys))
+	for i, m := range messages {
+		one, found, err := item(m)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			one.Key = keys[i]
+			items = append(items, one)
+		}
+	}
+	return items, nil
+}
+
+// Put implements driver.Cache.
+func (c *cache) Put(ctx context.Context, key string, record []byte, deadline time.Time) error {
+	if err := c.check(record); err != nil {
+		return err
+	}
+	l, err := c.generation(ctx)
+	if err == nil {
+		_, err = c.provider.write(ctx, set(l.head+key, record, deadline, false))
+	}
+	return err
+}
+
+// PutBatch implements driver.BatchPutter.
+func (c *cache) PutBatch(ctx context.Context, entries []driver.Entry) []error {
+	l, err := c.generation(ctx)
+	errs := make([]error, len(entries))
+	var which []int
+	var requests []request
+	for i, e := range entries {
+		if errs[i] = err; err != nil {
+			continue
+		}
+		if errs[i] = c.check(e.Record); errs[i] == nil {
+			which, requests = append(which, i), append(requests, set(l.head+e.Key, e.Record, e.Deadline, false))
+		}
+	}
+	if len(requests) > 0 {
+		_, failures := c.provider.callAll(ctx, true, requests)
+		for i, failed := range failures {
+			errs[which[i]] = failed
+		}
+	}
+	for _, failed := range errs {
+		if failed != nil {
+			return errs
+		}
+	}
+	return nil
+}
+
+// Delete implements driver.Cache.
+func (c *cache) Delete(ctx context.Context, key string) error {
+	l, err := c.generation(ctx)
+	if err == nil {
+		_, err = c.provider.write(ctx, func(b rueidis.Builder) rueidis.Completed { return b.Del().Key(l.head + key).Build() })
+	}
+	return err
+}
+
+// Exchange implements driver.Exchanger.
+func (c *cache) Exchange(ctx context.Context, key string, record []byte, deadline time.Time) (driver.Item, bool, error) {
+	l, err := c.generation(ctx)
+	if err == nil {
+		err = c.check(record)
+	}
+	if err != nil {
+		return driver.Item{}, false, err
+	}
+	r := set(l.head+key, record, deadline, true)
+	if record == nil {
+		r = func(b rueidis.Builder) rueidis.Completed { return b.Getdel().Key(l.head + key).Build() }
+	}
+	m, err := c.provider.write(ctx, r)
+	if err != nil {
+		return driver.Item{}, false, err
+	}
+	return item(m)
+}
+
+// Touch implements driver.Toucher. The record stays where it is: only what stands before it is
+// written.
+func (c *cache) Touch(ctx context.Context, key string, token driver.Token, deadline time.Time) (bool, error) {
+	l, err := c.generation(ctx)
+	if err != nil {
+		return false, err
+	}
+	now := time.Now()
+	m, err := c.provider.run(ctx, c.provider.traits.touch, l.head+key, text(now.UnixMilli()), string(token.B),
+		string(appendEnvelope(nil, deadline)), text(life(deadline, now)))
+	if err != nil {
+		return false, err
+	}
+	n, err := m.AsInt64()
+	return n == 1, err
+}
+
+// Swap implements driver.Cache.
+func (c *cache) Swap(ctx context.Context, key string, old driver.Token, record []byte, deadline time.Time) (bool, *driver.Item, error) {
+	l, err := c.generation(ctx)
+	if err == nil {
+		err = c.check(record)
+	}
+	if err != nil {
+		return false, nil, err
+	}
+	value := ""
+	if record != nil {
+		value = rueidis.BinaryString(seal(record, deadline))
+	}
+	now := time.Now()
+	m, err := c.provider.run(ctx, swapScript, l.head+key, text(now.UnixMilli()), string(old.B), value, text(life(deadline, now)))
+	if err != nil {
+		return false, nil, err
+	}
+	if m.IsInt64() {
+		return true, nil, nil
+	}
+	current, found, err := item(m)
+	if err != nil || !found {
+		return false, nil, err
+	}
+	return false, &current, nil
+}

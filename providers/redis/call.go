@@ -1,0 +1,206 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// A request makes its command anew for each attempt: the client uses commands again that were
+// answered.
+type request func(b rueidis.Builder) rueidis.Completed
+
+// Between two attempts at what the server does not carry out now.
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = 100 * time.Millisecond
+)
+
+// most is how long a call may take at most: Clear waits for the leases of a generation.
+func (o Options) most() time.Duration { return clearWait + o.ConnectTimeout + o.RequestTimeout }
+
+// bound makes sure that no call is without a deadline: it could last for ever.
+func (p *Provider) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, p.opts.most())
+}
+
+// read asks for something. The message is nil if there is none.
+func (p *Provider) read(ctx context.Context, r request) (rueidis.RedisMessage, error) {
+	return p.call(ctx, false, r)
+}
+
+// write changes something.
+func (p *Provider) write(ctx context.Context, r request) (rueidis.RedisMessage, error) {
+	return p.call(ctx, true, r)
+}
+
+// call makes a request until it is answered. What may have been carried out is not repeated,
+// unless it only reads.
+func (p *Provider) call(ctx context.Context, writes bool, r request) (rueidis.RedisMessage, error) {
+	ctx, cancel := p.bound(ctx)
+	defer cancel()
+	if err := ended(ctx); err != nil {
+		return rueidis.RedisMessage{}, failure(ctx, err, false)
+	}
+	pause := patience{writes: writes}
+	for {
+		m, err := p.exchange(ctx, r).ToMessage()
+		if err == nil || rueidis.IsRedisNil(err) {
+			return m, nil
+		}
+		if again, err := pause.after(ctx, err); !again {
+			return rueidis.RedisMessage{}, err
+		}
+	}
+}
+
+// A patience decides whether a request is made again.
+type patience struct {
+	writes  bool
+	pause   time.Duration
+	repeats bool // because of an attempt whose answer was lost
+}
+
+// after returns what an error means, or true once it is time for another attempt.
+func (p *patience) after(ctx context.Context, err error) (again bool, _ error) {
+	a, refused := refusal(err)
+	switch {
+	case !refused && !p.writes && !p.repeats && ended(ctx) == nil && !isDialling(err):
+		p.repeats = true
+		return true, nil
+	case !refused:
+		return false, failure(ctx, err, p.writes)
+	case !a.passes:
+		return false, a.err()
+	}
+	p.pause = min(max(2*p.pause, firstPause), lastPause)
+	// An attempt that has no time to be answered would leave its outcome open.
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 2*p.pause || !wait(ctx, p.pause) {
+		return false, a.err()
+	}
+	return true, nil
+}
+
+// wait reports false if ctx ends first.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+func isDialling(err error) bool {
+	var dialling *dialError
+	return errors.As(err, &dialling)
+}
+
+// exchange makes a request once. While a connection may be in the making, somebody else waits for
+// it: the client does so without regard to the context.
+func (p *Provider) exchange(ctx context.Context, r request) rueidis.RedisResult {
+	if p.link.settled(p.opts.ConnectTimeout) {
+		return p.client.Do(ctx, r(p.client.B()))
+	}
+	done := make(chan rueidis.RedisResult, 1)
+	p.calls.Go(func() { done <- p.client.Do(ctx, r(p.client.B())) })
+	select {
+	case result := <-done:
+		return result
+	case <-ctx.Done():
+		return rueidis.NewErrorResult(ctx.Err())
+	}
+}
+
+// exchangeAll makes several requests in one round trip.
+func (p *Provider) exchangeAll(ctx context.Context, rs []request) []rueidis.RedisResult {
+	do := func() []rueidis.RedisResult {
+		commands := make([]rueidis.Completed, len(rs))
+		for i, r := range rs {
+			commands[i] = r(p.client.B())
+		}
+		return p.client.DoMulti(ctx, commands...)
+	}
+	if p.link.settled(p.opts.ConnectTimeout) {
+		return do()
+	}
+	done := make(chan []rueidis.RedisResult, 1)
+	p.calls.Go(func() { done <- do() })
+	select {
+	case results := <-done:
+		return results
+	case <-ctx.Done():
+		results := make([]rueidis.RedisResult, len(rs))
+		for i := range results {
+			results[i] = rueidis.NewErrorResult(ctx.Err())
+		}
+		return results
+	}
+}
+
+// callAll makes several requests in one round trip, and those again that were not carried out. It
+// returns a message or an error for each.
+func (p *Provider) callAll(ctx context.Context, writes bool, rs []request) ([]rueidis.RedisMessage, []error) {
+	ctx, cancel := p.bound(ctx)
+	defer cancel()
+	messages, errs := make([]rueidis.RedisMessage, len(rs)), make([]error, len(rs))
+	if err := ended(ctx); err != nil {
+		for i := range errs {
+			errs[i] = failure(ctx, err, false)
+		}
+		return messages, errs
+	}
+	left := make([]int, len(rs))
+	for i := range left {
+		left[i] = i
+	}
+	pause := patience{writes: writes}
+	for asked := rs; ; {
+		var failed []int
+		var failures []error
+		for i, result := range p.exchangeAll(ctx, asked) {
+			m, err := result.ToMessage()
+			if err == nil || rueidis.IsRedisNil(err) {
+				messages[left[i]] = m
+				continue
+			}
+			failed, failures = append(failed, left[i]), append(failures, err)
+		}
+		left, asked = nil, nil
+		for i, err := range failures {
+			again := len(asked) > 0 && repeatable(err) // that one has waited
+			if !again {
+				again, errs[failed[i]] = pause.after(ctx, err)
+			}
+			if again {
+				left, asked = append(left, failed[i]), append(asked, rs[failed[i]])
+			}
+		}
+		if len(asked) == 0 {
+			return messages, errs
+		}
+	}
+}
+
+// repeatable reports whether an error is an answer that passes.
+func repeatable(err error) bool {
+	a, ok := refusal(err)
+	return ok && a.passes
+}
+
+// run executes a script. A server forgets its scripts when it is restarted, and does not tell
+// those that it replaces.
+func (p *Provider) run(ctx context.Context, s script, key string, args ...string) (rueidis.RedisMessage, error) {
+	m, err := p.write(ctx, func(b rueidis.Builder) rueidis.Completed { return s.bySum(b, key, args...) })
+	if errors.Is(err, errNoScript) {
+		return p.write(ctx, func(b rueidis.Builder) rueidis.Completed { return s.byText(b, key, args...) })
+	}
+	return m, err
+}

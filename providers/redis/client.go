@@ -1,0 +1,138 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// clientOptions is how the client is made. It sends everything on connections that all callers share, and
+// repeats nothing by itself.
+func (p *Provider) clientOptions() rueidis.ClientOption {
+	return rueidis.ClientOption{
+		InitAddress:       p.opts.Servers,
+		Username:          p.opts.User,
+		Password:          p.opts.Password,
+		SelectDB:          p.opts.Database,
+		TLSConfig:         p.opts.TLS,
+		ClientName:        "keepsake",
+		ClientSetInfo:     rueidis.DisableClientSetInfo,
+		DialCtxFn:         p.dial,
+		Dialer:            net.Dialer{Timeout: p.opts.ConnectTimeout, KeepAlive: silence},
+		ConnWriteTimeout:  p.opts.RequestTimeout,
+		DisableRetry:      true,
+		DisableCache:      true,
+		AlwaysPipelining:  true, // so that a connection that was closed is noticed before it is used
+		ForceSingleClient: true,
+	}
+}
+
+// silence is after what time without an answer the client asks on a connection whether the server is there.
+const silence = time.Second
+
+// A link knows when connections were made last.
+type link struct {
+	start time.Time
+	begun atomic.Int64 // since start, when a connection was begun or has ended last
+}
+
+func (l *link) stir() { l.begun.Store(int64(time.Since(l.start))) }
+
+// settled reports whether no connection can be in the making: callers would wait for it without
+// regard to their contexts.
+func (l *link) settled(within time.Duration) bool {
+	return time.Since(l.start)-time.Duration(l.begun.Load()) > within
+}
+
+// A conn tells its link when it ends.
+type conn struct {
+	net.Conn
+	link *link
+}
+
+func (c *conn) Close() error {
+	c.link.stir()
+	return c.Conn.Close()
+}
+
+// A dialError is one of connecting: nothing was sent.
+type dialError struct{ err error }
+
+func (e *dialError) Error() string { return "no connection: " + e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
+
+// dial connects to an address.
+func (p *Provider) dial(ctx context.Context, addr string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
+	p.link.stir()
+	ctx, cancel := context.WithTimeout(ctx, p.opts.ConnectTimeout)
+	defer cancel()
+	network, address := network(addr)
+	c, err := d.DialContext(ctx, network, address)
+	if err == nil && config != nil {
+		c, err = secure(ctx, c, address, config)
+	}
+	if err != nil {
+		return nil, &dialError{err}
+	}
+	return &conn{c, &p.link}, nil
+}
+
+// secure makes a TLS connection of one.
+func secure(ctx context.Context, c net.Conn, address string, config *tls.Config) (net.Conn, error) {
+	if config.ServerName == "" {
+		config = config.Clone()
+		config.ServerName, _, _ = net.SplitHostPort(address) // of a socket there is none
+	}
+	t := tls.Client(c, config)
+	if err := t.HandshakeContext(ctx); err != nil {
+		_ = c.Close() // err says what is wrong
+		return nil, err
+	}
+	return t, nil
+}
+
+// errSilent: a connection was given up by its own clock.
+var errSilent = errors.New("no answer in time")
+
+// failure maps the error of a call without an answer. sent says that a write may have been sent.
+func failure(ctx context.Context, err error, sent bool) error {
+	sent = sent && !isDialling(err)
+	condition := driver.ErrUnavailable
+	if sent {
+		condition = driver.ErrIndeterminate
+	}
+	if ended := ended(ctx); ended != nil {
+		if !sent && errors.Is(ended, context.Canceled) {
+			return ended // that the caller gave up is no fault of the server's
+		}
+		return fmt.Errorf("%w: %w", condition, ended)
+	}
+	var unknown *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%w: the server's certificate: %w", driver.ErrMisconfigured, unknown.Err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return fmt.Errorf("%w: %w", condition, errSilent) // it was another caller's context, or a connection's
+	}
+	return fmt.Errorf("%w: %w", condition, err)
+}
+
+// ended returns the error of a context that has ended, even if it does not know yet that its
+// deadline has passed.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}

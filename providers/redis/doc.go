@@ -1,0 +1,71 @@
+// Package redis keeps caches on a Redis server, version 6.2 or later, or on what speaks like one:
+// Valkey, ElastiCache. It is tested with Redis 7.0.
+//
+//	manager, err := redis.Open(ctx, redis.Options{Servers: []string{"cache1:6379"}})
+//
+// # What it promises
+//
+// Every process that uses the same server, database and prefix sees the same records. Swap is one
+// script with one key, and is atomic across processes. Deadlines are exact, to the millisecond.
+//
+// Get, Put, Delete, Swap, Exchange and Touch are one exchange with the server; a batch is one, too.
+// Once a second a call also asks for the cache's generation: one that reads does so in the same
+// exchange, and one that writes in another one before it. So a session is read in one round trip
+// and written in two.
+//
+// # Keys and records
+//
+// A key is stored as prefix:cache:key, in the database that is configured, and can be read in redis-cli:
+//
+//	redis-cli --scan --pattern 'keepsake:sessions:*'
+//
+// The value is the letters K1, the deadline in milliseconds, and the record. A value of somebody
+// else under such a key is an error that matches jcache.ErrMisconfigured, and is not written over
+// by a Swap.
+//
+// Other keys begin with prefix:cache@, which is no cache's name: the generation, and locks.
+//
+// # Clocks
+//
+// A record is dead when its deadline has passed by the clock of the process that looks at it. The
+// deadline stands in the value, so the server's clock decides nothing: the server is told how much
+// of the life is left, and ten seconds more, to forget the record. So a replica whose clock is
+// ahead by less may become the primary, and nothing dies too early.
+//
+// # Clear
+//
+// A cache has a generation, a number that is kept under prefix:cache@generation once the cache was cleared.
+// Clear raises it, and from then on the keys are prefix:cache@number:key. No record is touched, so
+// it takes no longer for a million records than for one. The records of earlier generations are
+// removed in the background afterwards, a few hundred at a time; if the process ends meanwhile,
+// the next Clear removes them.
+//
+// A generation that was fetched is used for a lease of one second. Clear waits one lease before it
+// returns. So whatever begins after Clear returned uses the new generation, and only
+// records that were written while it ran may share the fate of those before it.
+//
+// # Memory
+//
+// The server must not be allowed to drop records: its maxmemory-policy should be noeviction. With
+// another one it drops records when its memory is full, which logs users out; opening logs a
+// warning. With noeviction a write that finds no room fails with driver.ErrFull. What needs no room
+// goes on: to read, to remove and, from Redis 7 on, to move a deadline. So a session can end, and
+// lives as long as it is used.
+//
+// # Calls
+//
+// Every call has a deadline. A server that keeps silent for RequestTimeout, or cannot be connected to
+// within ConnectTimeout, is unavailable. A write is sent once. If its
+// acknowledgement is lost, the error matches driver.ErrIndeterminate. An answer by which the
+// server says that it cannot serve now, as READONLY, LOADING, CLUSTERDOWN, TRYAGAIN, MASTERDOWN or BUSY,
+// is waited out: nothing was done, so the call is made again until its deadline.
+//
+// # Locks
+//
+// Locks are keys of their own, with the lease as their life. They are as good as the server: one
+// that loses what it acknowledged, as a replica that was promoted may, forgets locks, too.
+//
+// # The client
+//
+// Unwrap returns the rueidis.Client, which is the one that the cache uses.
+package redis

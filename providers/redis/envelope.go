@@ -1,0 +1,77 @@
+package redis
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// A value on the server is an envelope and a record: two letters, which say that it is one of
+// ours, six bytes with the deadline in milliseconds, zero for none, and the record, which begins
+// with the identifier of the write.
+const (
+	envelopeMark  = "K1"
+	envelopeBytes = 8
+	// lastDeadline is the latest that an envelope can hold, in the year 10889.
+	lastDeadline = 1<<48 - 1
+)
+
+// grace is how much longer than it lives a record is kept, for a server whose clock runs ahead.
+// Nobody sees it any more.
+const grace = 10 * time.Second
+
+var errForeign = fmt.Errorf("%w: a value under a key of this cache was not written by this provider; give it a prefix of its own", driver.ErrMisconfigured)
+
+// milliseconds returns a deadline as it is kept, rounded up. Zero: none.
+func milliseconds(deadline time.Time) int64 {
+	if deadline.IsZero() {
+		return 0
+	}
+	ms := deadline.UnixMilli()
+	if deadline.After(time.UnixMilli(ms)) {
+		ms++
+	}
+	return min(max(ms, 1), lastDeadline)
+}
+
+// appendEnvelope appends what stands before a record.
+func appendEnvelope(b []byte, deadline time.Time) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(milliseconds(deadline)))
+	copy(b[len(b)-envelopeBytes:], envelopeMark)
+	return b
+}
+
+// seal returns the value of a record.
+func seal(record []byte, deadline time.Time) []byte {
+	return append(appendEnvelope(make([]byte, 0, envelopeBytes+len(record)), deadline), record...)
+}
+
+// open returns the item in a value; live is false for one that is past its deadline.
+func open(value []byte, now time.Time) (item driver.Item, live bool, err error) {
+	if len(value) < envelopeBytes+driver.WriteIDBytes || string(value[:len(envelopeMark)]) != envelopeMark {
+		return driver.Item{}, false, errForeign
+	}
+	record := value[envelopeBytes:len(value):len(value)]
+	item = driver.Item{Record: record, Token: driver.Token{B: record[:driver.WriteIDBytes:driver.WriteIDBytes]}}
+	if ms := binary.BigEndian.Uint64(value) & lastDeadline; ms != 0 {
+		item.Deadline = time.UnixMilli(int64(ms))
+		if !now.Before(item.Deadline) {
+			return driver.Item{}, false, nil
+		}
+	}
+	return item, true, nil
+}
+
+// life is for how many milliseconds the server keeps a record. Zero: for ever.
+func life(deadline, now time.Time) int64 {
+	if deadline.IsZero() {
+		return 0
+	}
+	return max(milliseconds(deadline)-now.UnixMilli()+grace.Milliseconds(), 1)
+}
+
+// text is a number as the server takes it.
+func text(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,184 @@
+package redis
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+const (
+	// leaseTime is how long a generation may be used after the request that fetched it was sent.
+	leaseTime = time.Second
+	// clearWait is how long Clear waits for all leases to end: a lease, and what clocks that
+	// run at different speeds can make of it.
+	clearWait = leaseTime + 50*time.Millisecond
+)
+
+// A lease is a generation that was fetched, and when. The records of a generation are stored
+// under keys of their own, so who writes with an old one harms nobody.
+type lease struct {
+	number  int64     // zero: the cache was never cleared
+	head    string    // what stands before the keys
+	fetched time.Time // before the request was sent
+}
+
+// generationKey is where the cache's generation is kept.
+func (c *cache) generationKey() string { return c.base + "@generation" }
+
+// headOf returns what stands before the keys of a generation. The name of a cache has no @ and no
+// colon.
+func (c *cache) headOf(number int64) string {
+	if number == 0 {
+		return c.base + ":"
+	}
+	return c.base + "@" + text(number) + ":"
+}
+
+// valid reports whether a lease has not ended. The monotonic clock stands still while a machine is
+// suspended; the other one does not.
+func (l *lease) valid() bool {
+	now := time.Now()
+	return now.Sub(l.fetched) < leaseTime && now.Round(0).Sub(l.fetched.Round(0)) < leaseTime
+}
+
+// generation returns a valid lease.
+func (c *cache) generation(ctx context.Context) (*lease, error) {
+	if have := c.lease.Load(); have.valid() {
+		return have, nil
+	}
+	asked := time.Now()
+	m, err := c.provider.read(ctx, get(c.generationKey()))
+	if err != nil {
+		return nil, err
+	}
+	return c.learn(ctx, m, asked)
+}
+
+// learn keeps the generation in an answer, and returns what is the cache's now.
+func (c *cache) learn(ctx context.Context, m rueidis.RedisMessage, asked time.Time) (*lease, error) {
+	number, err := numberIn(m)
+	if err != nil {
+		return nil, err
+	}
+	if have := c.lease.Load(); number < have.number {
+		// The server has lost it, or the answer was overtaken.
+		return c.restore(ctx, have.number)
+	}
+	return c.keep(number, asked), nil
+}
+
+// keep keeps a lease unless there is a later one.
+func (c *cache) keep(number int64, asked time.Time) *lease {
+	for {
+		have := c.lease.Load()
+		if have.number > number || have.number == number && have.fetched.After(asked) {
+			return have
+		}
+		fresh := &lease{number: number, head: have.head, fetched: asked}
+		if number != have.number {
+			fresh.head = c.headOf(number)
+		}
+		if c.lease.CompareAndSwap(have, fresh) {
+			return fresh
+		}
+	}
+}
+
+// restore puts back a generation that the server has lost.
+func (c *cache) restore(ctx context.Context, number int64) (*lease, error) {
+	asked := time.Now()
+	m, err := c.provider.run(ctx, restoreScript, c.generationKey(), text(number))
+	if err != nil {
+		return nil, err
+	}
+	if number, err = numberIn(m); err != nil {
+		return nil, err
+	}
+	return c.keep(number, asked), nil
+}
+
+func numberIn(m rueidis.RedisMessage) (int64, error) {
+	if m.IsNil() {
+		return 0, nil
+	}
+	digits, err := m.ToString()
+	if err != nil {
+		return 0, errForeign
+	}
+	number, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || number < 1 {
+		return 0, errForeign
+	}
+	return number, nil
+}
+
+// readAll reads the values of keys in one round trip, and the generation with them if the lease
+// has ended.
+func (c *cache) readAll(ctx context.Context, keys []string) ([]rueidis.RedisMessage, error) {
+	l := c.lease.Load()
+	if l.valid() {
+		return c.readIn(ctx, l, keys, nil)
+	}
+	asked := time.Now()
+	messages, err := c.readIn(ctx, l, keys, get(c.generationKey()))
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := c.learn(ctx, messages[len(keys)], asked)
+	if err != nil {
+		return nil, err
+	}
+	if fresh.number != l.number {
+		return c.readIn(ctx, fresh, keys, nil)
+	}
+	return messages[:len(keys)], nil
+}
+
+// readIn reads the values of keys in a generation, and one thing more.
+func (c *cache) readIn(ctx context.Context, l *lease, keys []string, more request) ([]rueidis.RedisMessage, error) {
+	if len(keys) == 1 && more == nil {
+		m, err := c.provider.read(ctx, get(l.head+keys[0]))
+		return []rueidis.RedisMessage{m}, err
+	}
+	requests := make([]request, 0, len(keys)+1)
+	for _, key := range keys {
+		requests = append(requests, get(l.head+key))
+	}
+	if more != nil {
+		requests = append(requests, more)
+	}
+	messages, errs := c.provider.callAll(ctx, false, requests)
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return messages, nil
+}
+
+// Clear implements driver.Clearer.
+func (c *cache) Clear(ctx context.Context) error {
+	ctx, cancel := c.provider.bound(ctx)
+	defer cancel()
+	asked := time.Now()
+	m, err := c.provider.run(ctx, raiseScript, c.generationKey(), text(max(asked.UnixMilli(), c.lease.Load().number+1)))
+	if err != nil {
+		return err
+	}
+	number, err := numberIn(m)
+	if err != nil {
+		return err
+	}
+	c.keep(number, asked)
+	if !wait(ctx, clearWait) {
+		return failure(ctx, context.DeadlineExceeded, true)
+	}
+	c.provider.purge(c, number)
+	return nil
+}
+
+var _ driver.Clearer = (*cache)(nil)

@@ -1,0 +1,147 @@
+package redis
+
+import (
+	"context"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// scanStep is how many keys the server looks at for one answer, and about how many records a scan
+// reads at once.
+const scanStep = 500
+
+// names yields the names on the server that match a pattern, page by page. The server may tell one
+// more than once.
+func (p *Provider) names(ctx context.Context, pattern string) iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		for cursor := uint64(0); ; {
+			m, err := p.read(ctx, func(b rueidis.Builder) rueidis.Completed {
+				return b.Scan().Cursor(cursor).Match(pattern).Count(scanStep).Build()
+			})
+			var page rueidis.ScanEntry
+			if err == nil {
+				page, err = m.AsScanEntry()
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(page.Elements) > 0 && !yield(page.Elements, nil) {
+				return
+			}
+			if cursor = page.Cursor; cursor == 0 {
+				return
+			}
+		}
+	}
+}
+
+// keys yields the keys of the cache, page by page, each once. It remembers those that it has seen.
+func (c *cache) keys(ctx context.Context) iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		l, err := c.generation(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		seen := make(map[string]struct{})
+		for names, err := range c.provider.names(ctx, l.head+"*") {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			page := make([]string, 0, len(names))
+			for _, name := range names {
+				key := strings.TrimPrefix(name, l.head)
+				if _, again := seen[key]; !again {
+					seen[key] = struct{}{}
+					page = append(page, key)
+				}
+			}
+			if !yield(page, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Scan implements driver.Scanner. It remembers the keys that it has yielded, since the server may
+// tell one more than once.
+func (c *cache) Scan(ctx context.Context) iter.Seq2[driver.Item, error] {
+	return func(yield func(driver.Item, error) bool) {
+		for page, err := range c.keys(ctx) {
+			var items []driver.Item
+			if err == nil {
+				items, err = c.GetBatch(ctx, page)
+			}
+			if err != nil {
+				yield(driver.Item{}, err)
+				return
+			}
+			for _, one := range items {
+				if !yield(one, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Size implements driver.Sizer. It looks at every key of the database.
+func (c *cache) Size(ctx context.Context) (n int, err error) {
+	for page, err := range c.keys(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		n += len(page)
+	}
+	return n, nil
+}
+
+// purgePause is between two steps of removing what was cleared.
+const purgePause = 5 * time.Millisecond
+
+// purge removes the records of generations before a number, in the background. What it does not
+// get done is done after the next Clear.
+func (p *Provider) purge(c *cache, number int64) {
+	if p.life.Err() != nil {
+		return
+	}
+	p.tasks.Go(func() {
+		for names, err := range p.names(p.life, c.base+"[:@]*") {
+			if err != nil {
+				return
+			}
+			var old []string
+			for _, name := range names {
+				if c.before(name, number) {
+					old = append(old, name)
+				}
+			}
+			if len(old) == 0 {
+				continue
+			}
+			_, err := p.write(p.life, func(b rueidis.Builder) rueidis.Completed { return b.Unlink().Key(old...).Build() })
+			if err != nil || !wait(p.life, purgePause) {
+				return
+			}
+		}
+	})
+}
+
+// before reports whether a name is that of a record of a generation before a number.
+func (c *cache) before(name string, number int64) bool {
+	rest := strings.TrimPrefix(name, c.base)
+	if strings.HasPrefix(rest, ":") {
+		return number > 0
+	}
+	digits, _, _ := strings.Cut(rest[1:], ":")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return err == nil && n < number
+}
