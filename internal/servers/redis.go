@@ -13,6 +13,11 @@ func Redis(ctx context.Context, args ...string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	return RedisAt(ctx, addr, args...)
+}
+
+// RedisAt is Redis at a given address, to start one where another was.
+func RedisAt(ctx context.Context, addr string, args ...string) (*Process, error) {
 	path, err := lookProgram("redis-server", installPrefix()+"apt-get install -y redis-server")
 	if err != nil {
 		return nil, err

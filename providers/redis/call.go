@@ -103,11 +103,14 @@ func isDialling(err error) bool {
 	return errors.As(err, &dialling)
 }
 
-// exchange makes a request once. While a connection may be in the making, somebody else waits for
-// it: the client does so without regard to the context.
+// exchange makes a request once.
 func (p *Provider) exchange(ctx context.Context, r request) rueidis.RedisResult {
-	if p.link.settled(p.opts.ConnectTimeout) {
-		return p.client.Do(ctx, r(p.client.B()))
+	if p.link.settled() {
+		result := p.client.Do(ctx, r(p.client.B()))
+		if result.NonRedisError() != nil {
+			p.link.stir()
+		}
+		return result
 	}
 	done := make(chan rueidis.RedisResult, 1)
 	p.calls.Go(func() { done <- p.client.Do(ctx, r(p.client.B())) })
@@ -115,28 +118,26 @@ func (p *Provider) exchange(ctx context.Context, r request) rueidis.RedisResult 
 	case result := <-done:
 		return result
 	case <-ctx.Done():
+		p.link.stir()
 		return rueidis.NewErrorResult(ctx.Err())
 	}
 }
 
 // exchangeAll makes several requests in one round trip.
 func (p *Provider) exchangeAll(ctx context.Context, rs []request) []rueidis.RedisResult {
-	do := func() []rueidis.RedisResult {
+	done := make(chan []rueidis.RedisResult, 1)
+	p.calls.Go(func() {
 		commands := make([]rueidis.Completed, len(rs))
 		for i, r := range rs {
 			commands[i] = r(p.client.B())
 		}
-		return p.client.DoMulti(ctx, commands...)
-	}
-	if p.link.settled(p.opts.ConnectTimeout) {
-		return do()
-	}
-	done := make(chan []rueidis.RedisResult, 1)
-	p.calls.Go(func() { done <- do() })
+		done <- p.client.DoMulti(ctx, commands...)
+	})
 	select {
 	case results := <-done:
 		return results
 	case <-ctx.Done():
+		p.link.stir()
 		results := make([]rueidis.RedisResult, len(rs))
 		for i := range results {
 			results[i] = rueidis.NewErrorResult(ctx.Err())

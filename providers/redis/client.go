@@ -14,8 +14,8 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// clientOptions is how the client is made. It sends everything on connections that all callers share, and
-// repeats nothing by itself.
+// clientOptions is how the client is made. It sends everything on one connection, which all callers
+// share, and repeats nothing by itself.
 func (p *Provider) clientOptions() rueidis.ClientOption {
 	return rueidis.ClientOption{
 		InitAddress:       p.opts.Servers,
@@ -31,6 +31,7 @@ func (p *Provider) clientOptions() rueidis.ClientOption {
 		DisableRetry:      true,
 		DisableCache:      true,
 		AlwaysPipelining:  true, // so that a connection that was closed is noticed before it is used
+		PipelineMultiplex: -1,   // so that none is made later, while callers wait
 		ForceSingleClient: true,
 	}
 }
@@ -38,18 +39,20 @@ func (p *Provider) clientOptions() rueidis.ClientOption {
 // silence is after what time without an answer the client asks on a connection whether the server is there.
 const silence = time.Second
 
-// A link knows when connections were made last.
+// A link knows when its connections were in trouble last. While one is being made, or is so full
+// of requests without an answer that it takes no more, the client makes callers wait without
+// regard to their contexts.
 type link struct {
-	start time.Time
-	begun atomic.Int64 // since start, when a connection was begun or has ended last
+	start    time.Time
+	within   time.Duration // how long that can last
+	troubled atomic.Int64  // since start, when a connection was begun, has ended, or did not answer last
 }
 
-func (l *link) stir() { l.begun.Store(int64(time.Since(l.start))) }
+func (l *link) stir() { l.troubled.Store(int64(time.Since(l.start))) }
 
-// settled reports whether no connection can be in the making: callers would wait for it without
-// regard to their contexts.
-func (l *link) settled(within time.Duration) bool {
-	return time.Since(l.start)-time.Duration(l.begun.Load()) > within
+// settled reports whether callers need not fear that they wait.
+func (l *link) settled() bool {
+	return time.Since(l.start)-time.Duration(l.troubled.Load()) > l.within
 }
 
 // A conn tells its link when it ends.

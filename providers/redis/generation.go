@@ -177,7 +177,7 @@ func (c *cache) Clear(ctx context.Context) error {
 	if !wait(ctx, clearWait) {
 		return failure(ctx, context.DeadlineExceeded, true)
 	}
-	c.provider.purge(c, number)
+	c.provider.sweep(c.base, number)
 	return nil
 }
 

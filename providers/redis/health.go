@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -15,14 +16,19 @@ import (
 const (
 	// watchEvery is how often the server is asked whether it is there.
 	watchEvery = time.Second
-	// weighEvery is how often it is asked for its load.
+	// weighEvery is after how many of these questions it is asked for its load.
 	weighEvery = 10
+	// evictionsEvery is how often it is said that it evicts.
+	evictionsEvery = time.Minute
 )
 
-// A gauge is what is known of the server.
+// A gauge is what is known of the server. Who asks it is one goroutine.
 type gauge struct {
 	outage atomic.Pointer[outage] // nil: it is up, as far as is known
 	load   atomic.Pointer[load]
+
+	told uint64    // the evictions that were told last
+	said time.Time // and when
 }
 
 // An outage is why the server is down, and since when.
@@ -67,16 +73,15 @@ func (p *Provider) look(weigh bool) {
 	if p.life.Err() != nil {
 		return
 	}
-	server := p.opts.Servers[0]
 	if err == nil {
-		if o := p.gauge.outage.Swap(nil); o != nil {
-			p.opts.Logger.Info("redis: the server answers again", "server", server, "after", time.Since(o.since).Round(time.Second))
-		}
+		p.gauge.outage.Store(nil)
 		return
 	}
-	if o := (&outage{time.Now(), reason(err)}); p.gauge.outage.CompareAndSwap(nil, o) {
-		p.opts.Logger.Warn("redis: the server cannot be used; sessions and entries are unavailable", "server", server, "error", o.why)
+	now := &outage{time.Now(), reason(err)}
+	if before := p.gauge.outage.Load(); before != nil {
+		now.since = before.since
 	}
+	p.gauge.outage.Store(now)
 }
 
 // weigh asks the server for its load. One that does not say has none.
@@ -92,12 +97,22 @@ func (p *Provider) weigh(ctx context.Context) error {
 	if us, err := strconv.ParseInt(info["server_time_usec"], 10, 64); err == nil {
 		l.ahead = time.Until(time.UnixMicro(us)).Round(time.Second)
 	}
-	before := p.gauge.load.Swap(&l)
-	if before != nil && l.evictions > before.evictions {
-		p.opts.Logger.Warn("redis: the server drops what is not dead yet, so that visitors lose their sessions; give it more memory (maxmemory)",
-			"server", p.opts.Servers[0], "evicted", l.evictions-before.evictions)
-	}
+	p.gauge.load.Store(&l)
+	p.tellEvictions(l.evictions)
 	return nil
+}
+
+// tellEvictions says that the server has evicted something since it was said last.
+func (p *Provider) tellEvictions(now uint64) {
+	g := &p.gauge
+	if now < g.told { // it was restarted
+		g.told = 0
+	}
+	if now > g.told && time.Since(g.said) >= evictionsEvery {
+		p.opts.Logger.Warn("redis: the server drops what is not dead yet, so that visitors lose their sessions; give it more memory (maxmemory)",
+			"server", p.opts.Servers[0], "evicted", now-g.told)
+		g.told, g.said = now, time.Now()
+	}
 }
 
 // reason says in a few words why the server is down. The errors of networks name ports that
@@ -111,6 +126,8 @@ func reason(err error) string {
 		return "nobody listens there"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errSilent), errors.As(err, &network) && network.Timeout():
 		return "it does not answer"
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "it has closed the connection"
 	}
 	return err.Error()
 }

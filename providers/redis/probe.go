@@ -41,8 +41,8 @@ func (p *Provider) probe(ctx context.Context) error {
 		return fmt.Errorf("%w: the server is one of a cluster, and this provider needs one that has all records", driver.ErrMisconfigured)
 	}
 	if p.traits.evicts() {
-		p.opts.Logger.Warn("redis: the server drops entries and sessions when its memory is full; set its maxmemory-policy to noeviction",
-			"server", p.opts.Servers[0], "maxmemory-policy", p.traits.policy)
+		p.opts.Logger.Warn("redis: the server may drop entries and sessions when its memory is full; set its maxmemory-policy to noeviction",
+			"server", p.opts.Servers[0], "policy", p.traits.policy)
 	}
 	return p.tryScripts(ctx)
 }

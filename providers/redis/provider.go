@@ -14,11 +14,12 @@ import (
 
 // A Provider is connected to a server until it is closed.
 type Provider struct {
-	opts   Options
-	client rueidis.Client
-	link   link
-	gauge  gauge
-	traits traits
+	opts    Options
+	client  rueidis.Client
+	link    link
+	gauge   gauge
+	traits  traits
+	sweeper sweeper
 
 	calls sync.WaitGroup // that wait for a connection
 	life  context.Context
@@ -33,7 +34,7 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", jcache.ErrInvalid, err)
 	}
-	p := &Provider{opts: opts, link: link{start: time.Now()}}
+	p := &Provider{opts: opts, link: link{start: time.Now(), within: 2*opts.ConnectTimeout + opts.RequestTimeout}}
 	p.life, p.end = context.WithCancel(context.Background())
 	if err := p.start(ctx); err != nil {
 		p.end()

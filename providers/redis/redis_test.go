@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/keepsake-cache/keepsake/internal/servers"
 	"github.com/keepsake-cache/keepsake/internal/servertest"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/redis"
@@ -58,6 +59,17 @@ func start(t testing.TB, args ...string) (driver.Cache, *redis.Provider) {
 	t.Helper()
 	p := connect(t, redis.Options{Servers: []string{servertest.Redis(t, args...).Addr}})
 	return open(t, p, "carts"), p
+}
+
+// again starts a server where one was.
+func again(t testing.TB, addr string, args ...string) *servers.Process {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p, err := servers.RedisAt(ctx, addr, args...)
+	check(t, err)
+	t.Cleanup(p.Kill)
+	return p
 }
 
 var writes atomic.Uint64

@@ -3,9 +3,7 @@ package redis
 import (
 	"context"
 	"iter"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/rueidis"
 
@@ -102,46 +100,4 @@ func (c *cache) Size(ctx context.Context) (n int, err error) {
 		n += len(page)
 	}
 	return n, nil
-}
-
-// purgePause is between two steps of removing what was cleared.
-const purgePause = 5 * time.Millisecond
-
-// purge removes the records of generations before a number, in the background. What it does not
-// get done is done after the next Clear.
-func (p *Provider) purge(c *cache, number int64) {
-	if p.life.Err() != nil {
-		return
-	}
-	p.tasks.Go(func() {
-		for names, err := range p.names(p.life, c.base+"[:@]*") {
-			if err != nil {
-				return
-			}
-			var old []string
-			for _, name := range names {
-				if c.before(name, number) {
-					old = append(old, name)
-				}
-			}
-			if len(old) == 0 {
-				continue
-			}
-			_, err := p.write(p.life, func(b rueidis.Builder) rueidis.Completed { return b.Unlink().Key(old...).Build() })
-			if err != nil || !wait(p.life, purgePause) {
-				return
-			}
-		}
-	})
-}
-
-// before reports whether a name is that of a record of a generation before a number.
-func (c *cache) before(name string, number int64) bool {
-	rest := strings.TrimPrefix(name, c.base)
-	if strings.HasPrefix(rest, ":") {
-		return number > 0
-	}
-	digits, _, _ := strings.Cut(rest[1:], ":")
-	n, err := strconv.ParseInt(digits, 10, 64)
-	return err == nil && n < number
 }
