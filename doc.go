@@ -4,7 +4,7 @@
 //     stored; and jcache/driver, what a provider implements
 //   - httpsession: HTTP sessions in such a cache
 //   - configfile: an XML or YAML file becomes open caches and sessions, and serves
-//   - providers: memory, a grid of peers, memcached and Hazelcast keep the entries
+//   - providers: memory, a grid of peers, memcached, Redis and Hazelcast keep the entries
 //   - conformance: the suite that a provider must pass
 //   - metrics: what Keepsake knows of itself, for Prometheus
 //   - command: the command keepsake, for programs with providers of their own

@@ -27,7 +27,7 @@ import (
 // the network, and what it refuses is refused by opening too, for the same reasons.
 func TestCheckAndOpenAgree(t *testing.T) {
 	quietly(t)
-	for _, provider := range []string{"memory", "memcached", "hazelcast", "peer"} {
+	for _, provider := range []string{"memory", "memcached", "redis", "hazelcast", "peer"} {
 		t.Run(provider, func(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)

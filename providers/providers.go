@@ -11,6 +11,7 @@ import (
 	_ "github.com/keepsake-cache/keepsake/providers/memcached"    // memcached
 	_ "github.com/keepsake-cache/keepsake/providers/memory"       // memory
 	_ "github.com/keepsake-cache/keepsake/providers/peer"         // peer
+	_ "github.com/keepsake-cache/keepsake/providers/redis"        // redis
 	_ "github.com/keepsake-cache/keepsake/providers/sql/mysql"    // sql
 	_ "github.com/keepsake-cache/keepsake/providers/sql/postgres" // sql
 	_ "github.com/keepsake-cache/keepsake/providers/sql/sqlite"   // sql

@@ -72,10 +72,10 @@ var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "servers", Required: true, Check: checkServers,
 		Doc: "Address of the server, host:port, host, or unix:/path of its socket."},
 		func(o *Options) *[]string { return &o.Servers }),
-	setting.Into(setting.Setting{Name: "prefix", Default: defaultPrefix, Check: checkPrefix, Agree: agreedPrefix,
+	setting.Into(setting.Setting{Name: "prefix", Default: defaultPrefix, Check: checkPrefix,
 		Doc: "Begins every key, so that deployments can share a server: 1 to 64 of the characters A-Z a-z 0-9 . _ -"},
 		func(o *Options) *string { return &o.Prefix }),
-	setting.Into(setting.Setting{Name: "database", Agree: agreedDatabase, Max: 1 << 20, Doc: "Number of the server's database."},
+	setting.Into(setting.Setting{Name: "database", Max: 1 << 20, Doc: "Number of the server's database; the same for every process that shares the caches."},
 		func(o *Options) *int { return &o.Database }),
 	setting.Into(setting.Setting{Name: "user", Doc: "Name of the user, for servers that demand one; default if there is only a password."},
 		func(o *Options) *string { return &o.User }),
@@ -88,7 +88,7 @@ var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "connectTimeout", Default: "1s", Min: int64(time.Millisecond),
 		Doc: "How long it may take to connect, with TLS and authentication."},
 		func(o *Options) *time.Duration { return &o.ConnectTimeout }),
-	setting.Into(setting.Setting{Name: "maxRecordBytes", Kind: setting.KindSize, Default: "16MB", Min: 1 << 10, Max: 500 << 20,
+	setting.Into(setting.Setting{Name: "maxRecordBytes", Kind: setting.KindSize, Default: "16MiB", Min: 1 << 10, Max: 500 << 20,
 		Doc: "Largest record that is stored; other calls wait while a large one is on its way."},
 		func(o *Options) *int { return &o.MaxRecordBytes }),
 }
@@ -135,12 +135,6 @@ func checkPrefix(value any) error {
 	}
 	return nil
 }
-
-const apart = "each looks for sessions and entries where the other does not keep them"
-
-func agreedPrefix(value any) (text, effect string) { return value.(string), apart }
-
-func agreedDatabase(value any) (text, effect string) { return fmt.Sprint(value), apart }
 
 // complete returns the options with their defaults and normal addresses. The error joins all
 // that is wrong with them.

@@ -1,15 +1,11 @@
 package redis_test
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strconv"
 	"testing"
 	"time"
 
-	"github.com/keepsake-cache/keepsake/httpsession"
-	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -101,56 +97,5 @@ func TestRoundTrips(t *testing.T) {
 	})
 	if calls("set") != n || calls("get") < n || calls("get") > n+leases {
 		t.Errorf("a batch of %d: %d set, %d get", n, calls("set"), calls("get"))
-	}
-}
-
-// A session is read by one command, and changed by two, in as many round trips.
-func TestSessionRoundTrips(t *testing.T) {
-	c, p := start(t)
-	manager, err := jcache.NewManager(p, jcache.ManagerOptions{Provider: "redis"})
-	check(t, err)
-	var opts httpsession.Options
-	opts.Cookie.AllowHTTP = true
-	sessions, err := httpsession.New(t.Context(), manager, opts)
-	check(t, err)
-	cookie := ""
-	visit := func(do func(s *httpsession.Session, r *http.Request) error) {
-		t.Helper()
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		if cookie != "" {
-			r.Header.Set("Cookie", "session="+cookie)
-		}
-		w := httptest.NewRecorder()
-		sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			check(t, do(httpsession.From(r), r))
-		})).ServeHTTP(w, r)
-		for _, c := range w.Result().Cookies() {
-			cookie = c.Value
-		}
-	}
-	set := func(n int) func(s *httpsession.Session, _ *http.Request) error {
-		return func(s *httpsession.Session, _ *http.Request) error { return s.Set("n", n) }
-	}
-	read := func(s *httpsession.Session, r *http.Request) error {
-		_, _, err := httpsession.Get[int](r.Context(), s, "n")
-		return err
-	}
-	visit(set(0))
-	const n = 10
-	calls, leases := counted(t, c, func() {
-		for range n {
-			visit(read)
-		}
-	})
-	if got := calls("get"); got < n || got > n+leases || calls("evalsha") != 0 {
-		t.Errorf("%d requests that read: %d get, %d evalsha", n, got, calls("evalsha"))
-	}
-	calls, leases = counted(t, c, func() {
-		for i := range n {
-			visit(set(i + 1))
-		}
-	})
-	if got := calls("get"); got < n || got > n+leases || calls("evalsha") != n {
-		t.Errorf("%d requests that write: %d get, %d evalsha", n, got, calls("evalsha"))
 	}
 }

@@ -1,0 +1,115 @@
+package redis_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/keepsake-cache/keepsake/httpsession"
+	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+)
+
+// A visitor is a browser, and the web server that it visits.
+type visitor struct {
+	sessions *httpsession.Manager
+	cookie   string
+}
+
+func newSessions(t testing.TB, p driver.Provider) *httpsession.Manager {
+	t.Helper()
+	manager, err := jcache.NewManager(p, jcache.ManagerOptions{Provider: "redis"})
+	check(t, err)
+	var opts httpsession.Options
+	opts.Cookie.AllowHTTP = true
+	sessions, err := httpsession.New(t.Context(), manager, opts)
+	check(t, err)
+	return sessions
+}
+
+// visit sends a request whose handler is do.
+func (v *visitor) visit(t testing.TB, do func(s *httpsession.Session, r *http.Request) error) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	if v.cookie != "" {
+		r.Header.Set("Cookie", "session="+v.cookie)
+	}
+	w := httptest.NewRecorder()
+	v.sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		check(t, do(httpsession.From(r), r))
+	})).ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		v.cookie = c.Value
+	}
+}
+
+func store(value any) func(*httpsession.Session, *http.Request) error {
+	return func(s *httpsession.Session, _ *http.Request) error { return s.Set("n", value) }
+}
+
+func load(s *httpsession.Session, r *http.Request) error {
+	_, _, err := httpsession.Get[int](r.Context(), s, "n")
+	return err
+}
+
+// A session is read by one command, and changed by two, in as many round trips.
+func TestSessionRoundTrips(t *testing.T) {
+	c, p := start(t)
+	v := &visitor{sessions: newSessions(t, p)}
+	v.visit(t, store(0))
+	const n = 10
+	calls, leases := counted(t, c, func() {
+		for range n {
+			v.visit(t, load)
+		}
+	})
+	if got := calls("get"); got < n || got > n+leases || calls("evalsha") != 0 {
+		t.Errorf("%d requests that read: %d get, %d evalsha", n, got, calls("evalsha"))
+	}
+	calls, leases = counted(t, c, func() {
+		for i := range n {
+			v.visit(t, store(i+1))
+		}
+	})
+	if got := calls("get"); got < n || got > n+leases || calls("evalsha") != n {
+		t.Errorf("%d requests that write: %d get, %d evalsha", n, got, calls("evalsha"))
+	}
+}
+
+// TestSessionSizes measures the table of docs/operations.md.
+func TestSessionSizes(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		bytes int // as the table says; another allocator may need a tenth more
+		visit func(t testing.TB, v *visitor)
+	}{
+		{"50 bytes of attributes", 248, func(t testing.TB, v *visitor) { v.visit(t, store(make([]byte, 50))) }},
+		{"500 bytes", 760, func(t testing.TB, v *visitor) { v.visit(t, store(make([]byte, 500))) }},
+		{"2,000 bytes", 2680, func(t testing.TB, v *visitor) { v.visit(t, store(make([]byte, 2000))) }},
+		{"a logout", 184, func(t testing.TB, v *visitor) {
+			v.visit(t, store(0))
+			v.visit(t, func(s *httpsession.Session, r *http.Request) error { return s.Invalidate(r.Context()) })
+		}},
+	} {
+		c, p := start(t)
+		const n = 100
+		sessions := newSessions(t, p)
+		for range n {
+			test.visit(t, &visitor{sessions: sessions})
+		}
+		found := ask(t, c, "KEYS", "keepsake:sessions:*")
+		keys, err := found.AsStrSlice()
+		check(t, err)
+		if len(keys) != n {
+			t.Fatalf("%s: %d keys for %d visitors", test.name, len(keys), n)
+		}
+		total := 0
+		for _, key := range keys {
+			total += int(number(t, ask(t, c, "MEMORY", "USAGE", key)))
+		}
+		t.Logf("%s: %d bytes", test.name, total/n)
+		if total/n > test.bytes*11/10 {
+			t.Errorf("%s: %d bytes, and the table says %d", test.name, total/n, test.bytes)
+		}
+	}
+}
