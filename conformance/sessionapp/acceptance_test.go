@@ -45,6 +45,7 @@ func TestAcceptance(t *testing.T) {
 	}{
 		{"memory", memoryFleet},
 		{"memcached", memcachedFleet},
+		{"redis", redisFleet},
 		{"peer", peerFleet},
 		{"hazelcast", hazelcastFleet},
 		{"postgresql", postgresFleet},

@@ -63,20 +63,28 @@ func memoryFleet(t *testing.T) *fleet {
 }
 
 func memcachedFleet(t *testing.T) *fleet {
-	server := servertest.Memcached(t)
-	f := processFleet(t, "memcached", "servers: "+server.Addr)
+	return storeFleet(t, "memcached", servertest.Memcached(t), servers.MemcachedAt)
+}
+
+func redisFleet(t *testing.T) *fleet {
+	return storeFleet(t, "redis", servertest.Redis(t), servers.RedisAt)
+}
+
+// storeFleet is two servers on a store of one process.
+func storeFleet(t *testing.T, provider string, store *servers.Process, startAt func(context.Context, string, ...string) (*servers.Process, error)) *fleet {
+	f := processFleet(t, provider, "servers: "+store.Addr)
 	f.backend = &backend{
-		stop: func() { server.Kill() },
+		stop: func() { store.Kill() },
 		start: func() {
 			var err error
-			if server, err = servers.MemcachedAt(t.Context(), server.Addr); err != nil {
+			if store, err = startAt(t.Context(), store.Addr); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(server.Kill)
+			t.Cleanup(store.Kill)
 		},
-		pause:  func() { must(t, server.Pause()) },
-		resume: func() { must(t, server.Resume()) },
-		// The driver allows an operation 3.05 s: to wait for a clear, to connect, and for
+		pause:  func() { must(t, store.Pause()) },
+		resume: func() { must(t, store.Resume()) },
+		// The drivers allow an operation 3.05 s: to wait for a clear, to connect, and for
 		// the answer. The rest is the server's own.
 		patience: 4 * time.Second, recovery: 5 * time.Second,
 	}
