@@ -25,8 +25,12 @@ func startBackend(ctx context.Context, out io.Writer, cfg jcache.Config) (stop f
 	starting, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	switch cfg.Provider {
-	case "memcached":
-		fmt.Fprintf(out, "Nobody answers at %v. Starting memcached there …\n", addrs)
+	case "memcached", "redis":
+		fmt.Fprintf(out, "Nobody answers at %v. Starting %s there …\n", addrs, cfg.Provider)
+		start := servers.MemcachedAt
+		if cfg.Provider == "redis" {
+			start = servers.RedisAt
+		}
 		var started []*servers.Process
 		stop = func() {
 			for _, p := range started {
@@ -34,7 +38,7 @@ func startBackend(ctx context.Context, out io.Writer, cfg jcache.Config) (stop f
 			}
 		}
 		for _, addr := range addrs {
-			p, err := servers.MemcachedAt(starting, addr)
+			p, err := start(starting, addr)
 			if err != nil {
 				stop()
 				return nil, err

@@ -119,6 +119,7 @@ func TestTheCartOutlivesTheServer(t *testing.T) {
 		{"peer", 3, ""},
 		{"peer", 3, "peer.xml"},
 		{"memcached", 1, "memcached.yaml"},
+		{"redis", 1, "redis.yaml"},
 		{"hazelcast", 2, "hazelcast.yaml"},
 	} {
 		t.Run(provider.name+provider.config, func(t *testing.T) {
