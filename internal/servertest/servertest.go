@@ -84,3 +84,23 @@ func Redis(t testing.TB, args ...string) *servers.Process {
 	t.Cleanup(p.Kill)
 	return p
 }
+
+// RedisSentinel starts a primary, replicas and three Sentinels that end with the test.
+func RedisSentinel(t testing.TB, replicas int) *servers.RedisGroup {
+	t.Helper()
+	return redisGroup(t, servers.RedisSentinel, replicas)
+}
+
+// RedisCluster starts a cluster of as many primaries, each with a replica, that ends with the test.
+func RedisCluster(t testing.TB, primaries int) *servers.RedisGroup {
+	t.Helper()
+	return redisGroup(t, servers.RedisCluster, primaries)
+}
+
+func redisGroup(t testing.TB, start func(context.Context, int) (*servers.RedisGroup, error), n int) *servers.RedisGroup {
+	t.Helper()
+	g, err := start(startContext(t), n)
+	Check(t, err)
+	t.Cleanup(g.Kill)
+	return g
+}
