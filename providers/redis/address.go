@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	defaultPort = "6379"
-	socketMark  = "unix:"
+	defaultPort  = "6379"
+	sentinelPort = "26379"
+	socketMark   = "unix:"
 )
 
 // network returns how an address that parseAddress has made is dialled.
@@ -26,15 +27,16 @@ func network(addr string) (network, address string) {
 
 // checkServers is parseServers for a setting.
 func checkServers(value any) error {
-	_, err := parseServers(value.([]string))
+	_, err := parseServers(value.([]string), defaultPort)
 	return err
 }
 
-// parseServers reads a list of addresses. The error joins all problems.
-func parseServers(list []string) (addresses []string, err error) {
+// parseServers reads a list of addresses, with the port of those that have none. The error joins all
+// problems.
+func parseServers(list []string, port string) (addresses []string, err error) {
 	var errs []error
 	for _, text := range list {
-		a, err := parseAddress(text)
+		a, err := parseAddress(text, port)
 		switch {
 		case err != nil:
 			errs = append(errs, err)
@@ -48,7 +50,7 @@ func parseServers(list []string) (addresses []string, err error) {
 }
 
 // parseAddress reads host:port, host, or unix:/path.
-func parseAddress(text string) (string, error) {
+func parseAddress(text, defaultPort string) (string, error) {
 	if path, ok := strings.CutPrefix(text, socketMark); ok {
 		if !filepath.IsAbs(path) {
 			return "", fmt.Errorf("%q has no absolute path after %s", text, socketMark)

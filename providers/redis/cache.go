@@ -29,9 +29,9 @@ func (c *cache) Unwrap() any { return c.provider.client }
 func (c *cache) Close() error { return nil }
 
 // Placement implements driver.Locality: no key is nearer than another one, and all are
-// unavailable while the server is down.
+// unavailable while no server answers.
 func (c *cache) Placement(string) driver.Placement {
-	if c.provider.gauge.down() {
+	if c.provider.health.down() {
 		return driver.Unavailable
 	}
 	return driver.Anywhere

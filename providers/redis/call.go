@@ -31,25 +31,35 @@ func (p *Provider) bound(ctx context.Context) (context.Context, context.CancelFu
 
 // read asks for something. The message is nil if there is none.
 func (p *Provider) read(ctx context.Context, r request) (rueidis.RedisMessage, error) {
-	return p.call(ctx, false, r)
+	return p.readOn(ctx, p.client, r)
+}
+
+// readOn asks one server for something.
+func (p *Provider) readOn(ctx context.Context, server rueidis.Client, r request) (rueidis.RedisMessage, error) {
+	return p.call(ctx, false, func(ctx context.Context) rueidis.RedisResult { return p.exchange(ctx, server, r) })
 }
 
 // write changes something.
 func (p *Provider) write(ctx context.Context, r request) (rueidis.RedisMessage, error) {
-	return p.call(ctx, true, r)
+	return p.call(ctx, true, func(ctx context.Context) rueidis.RedisResult {
+		if p.waitFor > 0 {
+			return p.exchangeDurably(ctx, r)
+		}
+		return p.exchange(ctx, p.client, r)
+	})
 }
 
-// call makes a request until it is answered. What may have been carried out is not repeated,
+// call makes an attempt until one is answered. What may have been carried out is not repeated,
 // unless it only reads.
-func (p *Provider) call(ctx context.Context, writes bool, r request) (rueidis.RedisMessage, error) {
+func (p *Provider) call(ctx context.Context, writes bool, attempt func(context.Context) rueidis.RedisResult) (rueidis.RedisMessage, error) {
 	ctx, cancel := p.bound(ctx)
 	defer cancel()
 	if err := ended(ctx); err != nil {
 		return rueidis.RedisMessage{}, failure(ctx, err, false)
 	}
-	pause := patience{writes: writes}
+	pause := patience{writes: writes, failsOver: p.failsOver()}
 	for {
-		m, err := p.exchange(ctx, r).ToMessage()
+		m, err := attempt(ctx).ToMessage()
 		if err == nil || rueidis.IsRedisNil(err) {
 			return m, nil
 		}
@@ -61,29 +71,36 @@ func (p *Provider) call(ctx context.Context, writes bool, r request) (rueidis.Re
 
 // A patience decides whether a request is made again.
 type patience struct {
-	writes  bool
-	pause   time.Duration
-	repeats bool // because of an attempt whose answer was lost
+	writes    bool
+	failsOver bool // another server may serve in a moment
+	pause     time.Duration
+	repeats   bool // because of an attempt whose answer was lost
 }
 
 // after returns what an error means, or true once it is time for another attempt.
 func (p *patience) after(ctx context.Context, err error) (again bool, _ error) {
 	a, refused := refusal(err)
+	unsent := isDialling(err) || errors.Is(err, rueidis.ErrNoSlot)
 	switch {
-	case !refused && !p.writes && !p.repeats && ended(ctx) == nil && !isDialling(err):
+	case refused && a.passes:
+		return p.paused(ctx), a.err()
+	case refused:
+		return false, a.err()
+	case p.failsOver && ended(ctx) == nil && (unsent || !p.writes):
+		return p.paused(ctx), failure(ctx, err, false)
+	case !unsent && !p.writes && !p.repeats && ended(ctx) == nil:
 		p.repeats = true
 		return true, nil
-	case !refused:
-		return false, failure(ctx, err, p.writes)
-	case !a.passes:
-		return false, a.err()
 	}
+	return false, failure(ctx, err, p.writes)
+}
+
+// paused reports whether it is time for another attempt. One that has no time to be answered would
+// leave its outcome open.
+func (p *patience) paused(ctx context.Context) bool {
 	p.pause = min(max(2*p.pause, firstPause), lastPause)
-	// An attempt that has no time to be answered would leave its outcome open.
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 2*p.pause || !wait(ctx, p.pause) {
-		return false, a.err()
-	}
-	return true, nil
+	deadline, ok := ctx.Deadline()
+	return (!ok || time.Until(deadline) >= 2*p.pause) && wait(ctx, p.pause)
 }
 
 // wait reports false if ctx ends first.
@@ -104,18 +121,21 @@ func isDialling(err error) bool {
 }
 
 // exchange makes a request once.
-func (p *Provider) exchange(ctx context.Context, r request) rueidis.RedisResult {
+func (p *Provider) exchange(ctx context.Context, server rueidis.Client, r request) rueidis.RedisResult {
 	if p.link.settled() {
-		result := p.client.Do(ctx, r(p.client.B()))
+		result := server.Do(ctx, r(server.B()))
 		if result.NonRedisError() != nil {
 			p.link.stir()
 		}
 		return result
 	}
-	done := make(chan rueidis.RedisResult, 1)
-	p.calls.Go(func() { done <- p.client.Do(ctx, r(p.client.B())) })
+	done, begun := make(chan rueidis.RedisResult, 1), p.link.now()
+	p.calls.Go(func() { done <- server.Do(ctx, r(server.B())) })
 	select {
 	case result := <-done:
+		if result.NonRedisError() == nil && !p.clustered() { // elsewhere another connection may be in trouble
+			p.link.calm(begun)
+		}
 		return result
 	case <-ctx.Done():
 		p.link.stir()
@@ -158,11 +178,14 @@ func (p *Provider) callAll(ctx context.Context, writes bool, rs []request) ([]ru
 		}
 		return messages, errs
 	}
+	if writes && p.waitFor > 0 {
+		return p.writeAll(ctx, rs)
+	}
 	left := make([]int, len(rs))
 	for i := range left {
 		left[i] = i
 	}
-	pause := patience{writes: writes}
+	pause := patience{writes: writes, failsOver: p.failsOver()}
 	for asked := rs; ; {
 		var failed []int
 		var failures []error
@@ -181,6 +204,7 @@ func (p *Provider) callAll(ctx context.Context, writes bool, rs []request) ([]ru
 				again, errs[failed[i]] = pause.after(ctx, err)
 			}
 			if again {
+				errs[failed[i]] = nil
 				left, asked = append(left, failed[i]), append(asked, rs[failed[i]])
 			}
 		}

@@ -17,7 +17,8 @@ import (
 // clientOptions is how the client is made. It sends everything on one connection, which all callers
 // share, and repeats nothing by itself.
 func (p *Provider) clientOptions() rueidis.ClientOption {
-	return rueidis.ClientOption{
+	dialer := net.Dialer{Timeout: p.opts.ConnectTimeout, KeepAlive: silence}
+	options := rueidis.ClientOption{
 		InitAddress:       p.opts.Servers,
 		Username:          p.opts.User,
 		Password:          p.opts.Password,
@@ -26,15 +27,27 @@ func (p *Provider) clientOptions() rueidis.ClientOption {
 		ClientName:        "keepsake",
 		ClientSetInfo:     rueidis.DisableClientSetInfo,
 		DialCtxFn:         p.dial,
-		Dialer:            net.Dialer{Timeout: p.opts.ConnectTimeout, KeepAlive: silence},
+		Dialer:            dialer,
 		ConnWriteTimeout:  p.opts.RequestTimeout,
 		DisableRetry:      true,
 		DisableCache:      true,
 		AlwaysPipelining:  true, // so that a connection that was closed is noticed before it is used
 		PipelineMultiplex: -1,   // so that none is made later, while callers wait
-		ForceSingleClient: true,
+		BlockingPoolSize:  durableWidth,
 	}
+	if p.opts.MasterName != "" {
+		options.Sentinel = rueidis.SentinelOption{
+			MasterSet: p.opts.MasterName, Username: p.opts.SentinelUser, Password: p.opts.SentinelPassword,
+			TLSConfig: p.opts.TLS, Dialer: dialer,
+			TopologyRefreshInterval: sentinelsEvery,
+		}
+	}
+	return options
 }
+
+// sentinelsEvery is how often the Sentinels are asked who the primary is, should what they tell of a
+// change be lost.
+const sentinelsEvery = time.Second
 
 // silence is after what time without an answer the client asks on a connection whether the server is there.
 const silence = time.Second
@@ -48,12 +61,20 @@ type link struct {
 	troubled atomic.Int64  // since start, when a connection was begun, has ended, or did not answer last
 }
 
-func (l *link) stir() { l.troubled.Store(int64(time.Since(l.start))) }
+// now is the time since the link's start.
+func (l *link) now() time.Duration { return time.Since(l.start) }
+
+func (l *link) stir() { l.troubled.Store(int64(l.now())) }
+
+// calm notes that a call was answered which began after the trouble.
+func (l *link) calm(begun time.Duration) {
+	if last := l.troubled.Load(); last < int64(begun) {
+		l.troubled.CompareAndSwap(last, -int64(l.within))
+	}
+}
 
 // settled reports whether callers need not fear that they wait.
-func (l *link) settled() bool {
-	return time.Since(l.start)-time.Duration(l.troubled.Load()) > l.within
-}
+func (l *link) settled() bool { return l.now()-time.Duration(l.troubled.Load()) > l.within }
 
 // A conn tells its link when it ends.
 type conn struct {
@@ -107,7 +128,7 @@ var errSilent = errors.New("no answer in time")
 
 // failure maps the error of a call without an answer. sent says that a write may have been sent.
 func failure(ctx context.Context, err error, sent bool) error {
-	sent = sent && !isDialling(err)
+	sent = sent && !isDialling(err) && !errors.Is(err, rueidis.ErrNoSlot)
 	condition := driver.ErrUnavailable
 	if sent {
 		condition = driver.ErrIndeterminate

@@ -29,6 +29,6 @@ func TestConformance(t *testing.T) {
 		ConnectTo: func(t conformance.T, addr string) driver.Provider {
 			return connect(t, redis.Options{Servers: []string{addr}, ConnectTimeout: soon, RequestTimeout: soon})
 		},
-		Lacks: []driver.Feature{driver.FeatureInvoke, driver.FeatureWatch},
+		Lacks: lacking,
 	})
 }

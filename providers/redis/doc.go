@@ -3,9 +3,14 @@
 //
 //	manager, err := redis.Open(ctx, redis.Options{Servers: []string{"cache1:6379"}})
 //
+// The server may be one that Sentinels watch, or one of a cluster:
+//
+//	redis.Options{Servers: []string{"sentinel1", "sentinel2", "sentinel3"}, MasterName: "shop"}
+//	redis.Options{Servers: []string{"cache1:6379", "cache2:6379"}}
+//
 // # What it promises
 //
-// Every process that uses the same server, database and prefix sees the same records. Swap is one
+// Every process that uses the same servers, database and prefix sees the same records. Swap is one
 // script with one key, and is atomic across processes. Deadlines are exact, to the millisecond.
 //
 // Get, Put, Delete, Swap, Exchange and Touch are one exchange with the server; a batch is one, too.
@@ -25,6 +30,22 @@
 //
 // Other keys begin with prefix:cache@, which is no cache's name: the generation, and locks.
 //
+// # When a primary fails
+//
+// Sentinels, or the other servers of a cluster, make a replica the primary, and the provider finds it. Calls
+// wait for that as long as they last. Replicas are a little behind: what a primary has acknowledged and
+// a replica does not have is lost with the primary. A process that is killed has sent all of it as a rule; one
+// that is frozen, or whose network is cut, has not.
+//
+// With Replicas a write is acknowledged when so many replicas have it, too, and then none is lost when a
+// primary is killed, or is frozen and replaced: docs/faults/redis.txt has what was counted, and
+// make faults counts again. Such a write takes a connection of its own and a second round trip, between
+// the servers. If fewer replicas have it in time, it is carried out all the same, and the
+// error matches driver.ErrIndeterminate.
+//
+// In a cluster a key is on the server that its slot belongs to. Scan and Size ask every primary; they fail while
+// one is missing. A scan while slots are being moved may miss keys that move.
+//
 // # Clocks
 //
 // A record is dead when its deadline has passed by the clock of the process that looks at it. The
@@ -42,7 +63,8 @@
 //
 // A generation that was fetched is used for a lease of one second. Clear waits one lease before it
 // returns. So whatever begins after Clear returned uses the new generation, and only
-// records that were written while it ran may share the fate of those before it.
+// records that were written while it ran may share the fate of those before it. A generation that the servers
+// lose is put back by whichever process knows it.
 //
 // # Memory
 //

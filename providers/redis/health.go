@@ -3,58 +3,58 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
 const (
-	// watchEvery is how often the server is asked whether it is there.
+	// watchEvery is how often the servers are asked whether they are there.
 	watchEvery = time.Second
-	// weighEvery is after how many of these questions it is asked for its load.
+	// weighEvery is after how many of these questions they are asked for their load.
 	weighEvery = 10
-	// evictionsEvery is how often it is said that it evicts.
+	// evictionsEvery is how often it is said that a server evicts.
 	evictionsEvery = time.Minute
 )
 
-// A gauge is what is known of the server. Who asks it is one goroutine.
+// A health is what is known of the servers, by their addresses.
+type health struct {
+	mu      sync.Mutex
+	servers map[string]*gauge
+	none    atomic.Bool // no server answers
+}
+
+// A gauge is what is known of one server.
 type gauge struct {
-	outage atomic.Pointer[outage] // nil: it is up, as far as is known
-	load   atomic.Pointer[load]
-
-	told uint64    // the evictions that were told last
-	said time.Time // and when
+	server driver.Server
+	told   uint64    // the evictions that were told last
+	said   time.Time // and when
 }
 
-// An outage is why the server is down, and since when.
-type outage struct {
-	since time.Time
-	why   string
-}
+func (h *health) down() bool { return h.none.Load() }
 
-// A load is how full the server is, and what time it has.
-type load struct {
-	memory, used int64
-	evictions    uint64
-	ahead        time.Duration
-}
-
-func (g *gauge) down() bool { return g.outage.Load() != nil }
-
-// watch asks the server until the provider is closed.
+// watch asks the servers until the provider is closed.
 func (p *Provider) watch() {
+	p.look(true)
 	p.tasks.Go(func() {
 		tick := time.NewTicker(watchEvery)
 		defer tick.Stop()
-		for n := 0; ; n++ {
-			p.look(n%weighEvery == 0)
+		for n := 1; ; n++ {
 			select {
 			case <-tick.C:
+				p.look(n%weighEvery == 0)
 			case <-p.life.Done():
 				return
 			}
@@ -62,60 +62,100 @@ func (p *Provider) watch() {
 	})
 }
 
-// look asks whether the server is there, and for its load.
+// look asks each server whether it is there, and for its load.
 func (p *Provider) look(weigh bool) {
 	ctx, cancel := context.WithTimeout(p.life, p.opts.ConnectTimeout+p.opts.RequestTimeout)
 	defer cancel()
-	err := p.Ping(ctx)
+	nodes := p.client.Nodes()
+	var wg sync.WaitGroup
+	for addr, server := range nodes {
+		wg.Go(func() { p.visit(ctx, addr, server, weigh) })
+	}
+	wg.Wait()
+	h := &p.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	none := true
+	for addr, g := range h.servers {
+		if nodes[addr] == nil {
+			delete(h.servers, addr)
+		} else if g.server.Down == "" {
+			none = false
+		}
+	}
+	h.none.Store(none && p.life.Err() == nil)
+}
+
+// visit asks one server.
+func (p *Provider) visit(ctx context.Context, addr string, server rueidis.Client, weigh bool) {
+	_, err := p.readOn(ctx, server, func(b rueidis.Builder) rueidis.Completed { return b.Ping().Build() })
+	var info map[string]string
 	if err == nil && weigh {
-		err = p.weigh(ctx)
+		info, err = p.info(ctx, server)
 	}
 	if p.life.Err() != nil {
 		return
 	}
+	h := &p.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.servers == nil {
+		h.servers = make(map[string]*gauge)
+	}
+	g := h.servers[addr]
+	if g == nil {
+		g = &gauge{server: driver.Server{Name: addr}}
+		h.servers[addr] = g
+	}
+	g.note(err)
+	if info != nil {
+		g.weigh(info)
+		if n, tell := g.evictions(); tell {
+			p.opts.Logger.Warn("redis: the server drops what is not dead yet, so that visitors lose their sessions; give it more memory (maxmemory)",
+				"server", addr, "evicted", n)
+		}
+	}
+}
+
+// note notes whether the server has answered.
+func (g *gauge) note(err error) {
+	s := &g.server
 	if err == nil {
-		p.gauge.outage.Store(nil)
+		s.Down, s.Since, s.Affected = "", time.Time{}, ""
 		return
 	}
-	now := &outage{time.Now(), reason(err)}
-	if before := p.gauge.outage.Load(); before != nil {
-		now.since = before.since
+	if s.Down == "" {
+		s.Since = time.Now()
 	}
-	p.gauge.outage.Store(now)
+	s.Down, s.Affected = reason(err), "the sessions and entries on it are unavailable, unless another server takes its place"
 }
 
-// weigh asks the server for its load. One that does not say has none.
-func (p *Provider) weigh(ctx context.Context) error {
-	info, err := p.info(ctx)
-	if err != nil {
-		return err
-	}
-	var l load
-	l.memory, _ = strconv.ParseInt(info["maxmemory"], 10, 64)
-	l.used, _ = strconv.ParseInt(info["used_memory"], 10, 64)
-	l.evictions, _ = strconv.ParseUint(info["evicted_keys"], 10, 64)
+// weigh notes how full the server is, and what time it has.
+func (g *gauge) weigh(info map[string]string) {
+	s := &g.server
+	s.Memory, _ = strconv.ParseInt(info["maxmemory"], 10, 64)
+	s.Used, _ = strconv.ParseInt(info["used_memory"], 10, 64)
+	s.Evictions, _ = strconv.ParseUint(info["evicted_keys"], 10, 64)
 	if us, err := strconv.ParseInt(info["server_time_usec"], 10, 64); err == nil {
-		l.ahead = time.Until(time.UnixMicro(us)).Round(time.Second)
+		s.Ahead = time.Until(time.UnixMicro(us)).Round(time.Second)
 	}
-	p.gauge.load.Store(&l)
-	p.tellEvictions(l.evictions)
-	return nil
 }
 
-// tellEvictions says that the server has evicted something since it was said last.
-func (p *Provider) tellEvictions(now uint64) {
-	g := &p.gauge
+// evictions returns how many there were since they were told last, and whether it is time for that.
+func (g *gauge) evictions() (n uint64, tell bool) {
+	now := g.server.Evictions
 	if now < g.told { // it was restarted
 		g.told = 0
 	}
-	if now > g.told && time.Since(g.said) >= evictionsEvery {
-		p.opts.Logger.Warn("redis: the server drops what is not dead yet, so that visitors lose their sessions; give it more memory (maxmemory)",
-			"server", p.opts.Servers[0], "evicted", now-g.told)
-		g.told, g.said = now, time.Now()
+	if now == g.told || time.Since(g.said) < evictionsEvery {
+		return 0, false
 	}
+	n = now - g.told
+	g.told, g.said = now, time.Now()
+	return n, true
 }
 
-// reason says in a few words why the server is down. The errors of networks name ports that
+// reason says in a few words why a server is down. The errors of networks name ports that
 // differ each time.
 func reason(err error) string {
 	var network net.Error
@@ -132,16 +172,38 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// Ping implements driver.Provider. Its error names every primary that does not answer.
+func (p *Provider) Ping(ctx context.Context) error {
+	primaries, err := p.primaries(ctx)
+	if err != nil {
+		return err
+	}
+	var all error
+	for _, server := range primaries {
+		_, err := p.readOn(ctx, server, func(b rueidis.Builder) rueidis.Completed { return b.Ping().Build() })
+		if err != nil && all == nil {
+			all = err
+		} else if err != nil {
+			all = fmt.Errorf("%w; %w", all, err)
+		}
+	}
+	return all
+}
+
 // Health implements driver.Reporter.
 func (p *Provider) Health() (h driver.Health) {
-	one := driver.Server{Name: p.opts.Servers[0]}
-	if l := p.gauge.load.Load(); l != nil {
-		one.Memory, one.Used, one.Evictions, one.Ahead = l.memory, l.used, l.evictions, l.ahead
+	p.health.mu.Lock()
+	defer p.health.mu.Unlock()
+	var why []string
+	for _, addr := range slices.Sorted(maps.Keys(p.health.servers)) {
+		s := p.health.servers[addr].server
+		if s.Down != "" {
+			why = append(why, addr+": "+s.Down)
+		}
+		h.Servers = append(h.Servers, s)
 	}
-	if o := p.gauge.outage.Load(); o != nil {
-		one.Down, one.Since, one.Affected = o.why, o.since, "all sessions and entries are unavailable"
-		h.Unready = append(h.Unready, "the redis server "+one.Name+" cannot be used: "+o.why)
+	if p.health.down() {
+		h.Unready = append(h.Unready, "no redis server can be used: "+strings.Join(why, "; "))
 	}
-	h.Servers = []driver.Server{one}
 	return h
 }

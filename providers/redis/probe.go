@@ -12,39 +12,52 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// traits are what a server says of itself when it is connected to.
+// traits are what is known of the servers once they are connected to.
 type traits struct {
-	version string
-	mode    string // standalone, cluster or sentinel
-	memory  int64  // maxmemory; zero: no bound
-	policy  string // maxmemory-policy
-	touch   script
+	evicts bool // one of them may drop live records
+	touch  script
 }
 
-// evicts reports whether the server may drop live records.
-func (t traits) evicts() bool { return t.memory > 0 && t.policy != "" && t.policy != "noeviction" }
-
-// probe finds out what the server is, and tries all that is needed.
+// probe finds out what the servers are, and tries all that is needed.
 func (p *Provider) probe(ctx context.Context) error {
-	info, err := p.info(ctx)
+	primaries, err := p.primaries(ctx)
 	if err != nil {
 		return err
 	}
-	p.traits = traits{version: info["redis_version"], mode: info["redis_mode"], policy: info["maxmemory_policy"]}
-	p.traits.memory, _ = strconv.ParseInt(info["maxmemory"], 10, 64)
-	switch {
-	case older(p.traits.version, 6, 2):
-		return fmt.Errorf("%w: the server is of version %s, and 6.2 is needed", driver.ErrMisconfigured, p.traits.version)
-	case p.traits.mode == "sentinel":
-		return fmt.Errorf("%w: the server is a Sentinel, which keeps no records; give the address of the primary", driver.ErrMisconfigured)
-	case p.traits.mode == "cluster":
-		return fmt.Errorf("%w: the server is one of a cluster, and this provider needs one that has all records", driver.ErrMisconfigured)
-	}
-	if p.traits.evicts() {
+	for _, server := range primaries {
+		info, err := p.info(ctx, server)
+		if err != nil {
+			return err
+		}
+		switch version := info["redis_version"]; {
+		case older(version, 6, 2):
+			return fmt.Errorf("%w: the server is of version %s, and 6.2 is needed", driver.ErrMisconfigured, version)
+		case info["redis_mode"] == "sentinel":
+			return fmt.Errorf("%w: the server is a Sentinel, which keeps no records; give masterName, what it calls the primary", driver.ErrMisconfigured)
+		case info["redis_mode"] == "cluster" && !p.clustered():
+			return fmt.Errorf("%w: the server is one of a cluster, and does not say who the others are", driver.ErrMisconfigured)
+		}
+		if n, err := strconv.Atoi(info["connected_slaves"]); err == nil && n < p.opts.Replicas {
+			p.opts.Logger.Warn("redis: the primary has fewer replicas than durability asks for; writes fail as long as that is so",
+				"server", addressOf(server), "replicas", n, "durability", p.opts.Replicas)
+		}
+		policy := info["maxmemory_policy"]
+		if memory := info["maxmemory"]; memory == "0" || memory == "" || policy == "" || policy == "noeviction" {
+			continue
+		}
+		p.traits.evicts = true
 		p.opts.Logger.Warn("redis: the server may drop entries and sessions when its memory is full; set its maxmemory-policy to noeviction",
-			"server", p.opts.Servers[0], "policy", p.traits.policy)
+			"server", addressOf(server), "policy", policy)
 	}
 	return p.tryScripts(ctx)
+}
+
+// addressOf names the server that a client is for.
+func addressOf(server rueidis.Client) string {
+	for addr := range server.Nodes() {
+		return addr
+	}
+	return ""
 }
 
 // tryScripts executes the scripts on a key that is not there. They write nothing.
@@ -63,9 +76,9 @@ func (p *Provider) tryScripts(ctx context.Context) error {
 	return err
 }
 
-// info asks the server for what it is. One whose user may not ask says nothing.
-func (p *Provider) info(ctx context.Context) (map[string]string, error) {
-	m, err := p.read(ctx, func(b rueidis.Builder) rueidis.Completed { return b.Info().Build() })
+// info asks a server for what it is. One whose user may not ask says nothing.
+func (p *Provider) info(ctx context.Context, server rueidis.Client) (map[string]string, error) {
+	m, err := p.readOn(ctx, server, func(b rueidis.Builder) rueidis.Completed { return b.Info().Build() })
 	if err != nil {
 		if a, ok := refusalOf(err); ok && a == "NOPERM" {
 			return nil, nil

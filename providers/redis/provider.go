@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,13 +13,14 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// A Provider is connected to a server until it is closed.
+// A Provider is connected to its servers until it is closed.
 type Provider struct {
 	opts    Options
 	client  rueidis.Client
 	link    link
-	gauge   gauge
+	health  health
 	traits  traits
+	waitFor int // replicas, for each write
 	sweeper sweeper
 
 	calls sync.WaitGroup // that wait for a connection
@@ -44,10 +46,30 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	return p, nil
 }
 
-// start makes the client, and finds out whether the server can be used.
+// start makes the client, and finds out whether the servers can be used.
 func (p *Provider) start(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.opts.ConnectTimeout+p.opts.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(1+len(p.opts.Servers))*p.opts.ConnectTimeout+p.opts.RequestTimeout)
 	defer cancel()
+	for pause := (patience{repeats: true}); ; {
+		client, err := p.newClient(ctx)
+		if err == nil {
+			p.client = client
+			break
+		}
+		if again, err := pause.after(ctx, err); !again {
+			return p.named(err)
+		}
+	}
+	if err := p.probe(ctx); err != nil {
+		p.client.Close()
+		return p.named(err)
+	}
+	p.waitFor = p.opts.Replicas
+	return nil
+}
+
+// newClient makes a client, which does not know of contexts while it connects.
+func (p *Provider) newClient(ctx context.Context) (rueidis.Client, error) {
 	type made struct {
 		client rueidis.Client
 		err    error
@@ -62,28 +84,21 @@ func (p *Provider) start(ctx context.Context) error {
 	}()
 	select {
 	case m := <-done:
-		if m.err != nil {
-			_, err := (&patience{writes: false, repeats: true}).after(ctx, m.err)
-			return p.named(err)
-		}
-		p.client = m.client
+		return m.client, m.err
 	case <-ctx.Done():
-		go func() { // it ends with ConnectTimeout
+		go func() { // it ends when all addresses were tried
 			if m := <-done; m.err == nil {
 				m.client.Close()
 			}
 		}()
-		return p.named(failure(ctx, ctx.Err(), false))
+		return nil, ctx.Err()
 	}
-	if err := p.probe(ctx); err != nil {
-		p.client.Close()
-		return p.named(err)
-	}
-	return nil
 }
 
-// named says which server an error is about.
-func (p *Provider) named(err error) error { return fmt.Errorf("redis %s: %w", p.opts.Servers[0], err) }
+// named says which servers an error is about.
+func (p *Provider) named(err error) error {
+	return fmt.Errorf("redis %s: %w", strings.Join(p.opts.Servers, ", "), err)
+}
 
 // OpenCache implements driver.Provider. It asks the server nothing.
 func (p *Provider) OpenCache(_ context.Context, name string, _ driver.CacheOptions) (driver.Cache, error) {
@@ -94,17 +109,11 @@ func (p *Provider) OpenCache(_ context.Context, name string, _ driver.CacheOptio
 			MaxRecordBytes: p.opts.MaxRecordBytes,
 			RequestTimeout: p.opts.most(),
 			Shared:         true,
-			Evicts:         p.traits.evicts(),
+			Evicts:         p.traits.evicts,
 		},
 	}
 	c.lease.Store(&lease{head: c.base + ":"})
 	return c, nil
-}
-
-// Ping implements driver.Provider.
-func (p *Provider) Ping(ctx context.Context) error {
-	_, err := p.read(ctx, func(b rueidis.Builder) rueidis.Completed { return b.Ping().Build() })
-	return err
 }
 
 // Close implements driver.Provider. It waits for the calls that are running; each of them ends with

@@ -16,9 +16,23 @@ import (
 
 // Options configures the provider. Only Servers is required.
 type Options struct {
-	// Servers is the address of the server, as host:port, host, or unix:/path of its socket; the
-	// port is 6379 if it is missing. The name is resolved each time a connection is made.
+	// Servers is the address of the server, or of some servers of a cluster, or of the Sentinels if
+	// MasterName is given: host:port, host, or unix:/path of a socket. The port is 6379 if it
+	// is missing, or 26379. Names are resolved each time a connection is made.
 	Servers []string
+
+	// MasterName is what the Sentinels call the primary that they watch. Empty: Servers are no
+	// Sentinels.
+	MasterName string
+
+	// SentinelUser and SentinelPassword are for Sentinels that demand them.
+	SentinelUser, SentinelPassword string
+
+	// Replicas is how many replicas must have a write before it is acknowledged. If fewer have it
+	// after RequestTimeout, the write is carried out all the same, and its error matches
+	// driver.ErrIndeterminate. Zero: the primary alone acknowledges, and what it has acknowledged
+	// is lost if it fails before a replica has it.
+	Replicas int
 
 	// Prefix begins every key, so that deployments can share a server: 1 to 64 of the
 	// characters A–Z a–z 0–9 . _ - . Empty: keepsake.
@@ -70,8 +84,17 @@ func Open(ctx context.Context, opts Options) (*jcache.CacheManager, error) {
 
 var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "servers", Required: true, Check: checkServers,
-		Doc: "Address of the server, host:port, host, or unix:/path of its socket."},
+		Doc: "Address of the server, of some servers of a cluster, or of the Sentinels: host:port, host, or unix:/path of a socket."},
 		func(o *Options) *[]string { return &o.Servers }),
+	setting.Into(setting.Setting{Name: "masterName", Doc: "What the Sentinels call the primary that they watch; empty: the servers are no Sentinels."},
+		func(o *Options) *string { return &o.MasterName }),
+	setting.Into(setting.Setting{Name: "sentinelUser", Doc: "Name of the user, for Sentinels that demand one."},
+		func(o *Options) *string { return &o.SentinelUser }),
+	setting.Into(setting.Setting{Name: "sentinelPassword", Secret: true, Doc: "Password of sentinelUser."},
+		func(o *Options) *string { return &o.SentinelPassword }),
+	setting.Choice(setting.Setting{Name: "durability", Default: "none",
+		Doc: "Who must have a write before it is acknowledged: the primary alone (none), or that many replicas, too."},
+		func(o *Options) *int { return &o.Replicas }, durabilities),
 	setting.Into(setting.Setting{Name: "prefix", Default: defaultPrefix, Check: checkPrefix,
 		Doc: "Begins every key, so that deployments can share a server: 1 to 64 of the characters A-Z a-z 0-9 . _ -"},
 		func(o *Options) *string { return &o.Prefix }),
@@ -93,12 +116,19 @@ var settings = []setting.Setting{
 		func(o *Options) *int { return &o.MaxRecordBytes }),
 }
 
-var rules = []setting.Rule{setting.Requires("user", "password")}
+// durabilities are the words for a number of replicas.
+var durabilities = map[string]int{"none": 0, "wait1": 1, "wait2": 2, "wait3": 3, "wait4": 4, "wait5": 5}
+
+var rules = []setting.Rule{
+	setting.Requires("user", "password"),
+	setting.Requires("sentinelUser", "sentinelPassword"),
+	setting.Requires("sentinelPassword", "masterName"),
+}
 
 func init() {
 	jcache.Register(driver.Definition{
 		Name:     "redis",
-		Doc:      "Keeps caches on a Redis or Valkey server.",
+		Doc:      "Keeps caches on a Redis or Valkey server, on a primary that Sentinels watch, or on a cluster.",
 		Settings: settings,
 		Rules:    rules,
 		Check: func(cfg driver.Config) (notices []string, err error) {
@@ -106,7 +136,7 @@ func init() {
 			if err == nil {
 				_, err = opts.complete()
 			}
-			if err == nil && opts.Password != "" && opts.TLS == nil {
+			if err == nil && opts.Password+opts.SentinelPassword != "" && opts.TLS == nil {
 				notices = append(notices, "the password crosses the network in clear; give tls to encrypt it")
 			}
 			return notices, err
@@ -157,9 +187,13 @@ func (o Options) complete() (Options, error) {
 	if err := setting.Validate(settings, rules, setting.Of(settings, &o)); err != nil {
 		return o, err
 	}
-	addresses, err := parseServers(o.Servers)
-	if err == nil && len(addresses) > 1 {
-		err = setting.Problemf("servers", "%d addresses are given, and all records are on one server", len(addresses))
+	port := defaultPort
+	if o.MasterName != "" {
+		port = sentinelPort
+	}
+	addresses, err := parseServers(o.Servers, port)
+	if err == nil && o.Database != 0 && len(addresses) > 1 && o.MasterName == "" {
+		err = setting.Problemf("database", "several servers without masterName are a cluster, which has no database but 0")
 	}
 	o.Servers = addresses
 	return o, err

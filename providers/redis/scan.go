@@ -14,30 +14,40 @@ import (
 // reads at once.
 const scanStep = 500
 
-// names yields the names on the server that match a pattern, page by page. The server may tell one
+// names yields the names on the servers that match a pattern, page by page. A server may tell one
 // more than once.
 func (p *Provider) names(ctx context.Context, pattern string) iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
-		for cursor := uint64(0); ; {
-			m, err := p.read(ctx, func(b rueidis.Builder) rueidis.Completed {
-				return b.Scan().Cursor(cursor).Match(pattern).Count(scanStep).Build()
-			})
-			var page rueidis.ScanEntry
-			if err == nil {
-				page, err = m.AsScanEntry()
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if len(page.Elements) > 0 && !yield(page.Elements, nil) {
-				return
-			}
-			if cursor = page.Cursor; cursor == 0 {
-				return
+		primaries, err := p.primaries(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, server := range primaries {
+			for cursor, more := uint64(0), true; more; more = cursor != 0 {
+				page, err := p.page(ctx, server, pattern, cursor)
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if len(page.Elements) > 0 && !yield(page.Elements, nil) {
+					return
+				}
+				cursor = page.Cursor
 			}
 		}
 	}
+}
+
+// page asks a server for some of its names.
+func (p *Provider) page(ctx context.Context, server rueidis.Client, pattern string, cursor uint64) (rueidis.ScanEntry, error) {
+	m, err := p.readOn(ctx, server, func(b rueidis.Builder) rueidis.Completed {
+		return b.Scan().Cursor(cursor).Match(pattern).Count(scanStep).Build()
+	})
+	if err != nil {
+		return rueidis.ScanEntry{}, err
+	}
+	return m.AsScanEntry()
 }
 
 // keys yields the keys of the cache, page by page, each once. It remembers those that it has seen.
@@ -91,7 +101,7 @@ func (c *cache) Scan(ctx context.Context) iter.Seq2[driver.Item, error] {
 	}
 }
 
-// Size implements driver.Sizer. It looks at every key of the database.
+// Size implements driver.Sizer. It looks at every key of the servers.
 func (c *cache) Size(ctx context.Context) (n int, err error) {
 	for page, err := range c.keys(ctx) {
 		if err != nil {

@@ -67,17 +67,17 @@ func (p *Provider) removeBefore(numbers map[string]int64) {
 		if err != nil {
 			return
 		}
-		var old []string
+		var removals []request
 		for _, name := range names {
 			if base, number, ok := p.generationOf(name); ok && number < numbers[base] {
-				old = append(old, name)
+				removals = append(removals, func(b rueidis.Builder) rueidis.Completed { return b.Unlink().Key(name).Build() })
 			}
 		}
-		if len(old) == 0 {
+		if len(removals) == 0 {
 			continue
 		}
-		_, err := p.write(p.life, func(b rueidis.Builder) rueidis.Completed { return b.Unlink().Key(old...).Build() })
-		if err != nil || !wait(p.life, sweepPause) {
+		_, _ = p.callAll(p.life, true, removals) // what fails is removed after the next Clear
+		if !wait(p.life, sweepPause) {
 			return
 		}
 	}
