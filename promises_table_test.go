@@ -8,7 +8,7 @@ tests. This page is made of both by a test. *Not examined* is said where nobody 
 acknowledged: what failed with an error is not lost.
 `
 
-var storeNames = []string{"memory", "peer", "memcached", "hazelcast"}
+var storeNames = []string{"memory", "peer", "memcached", "redis", "hazelcast"}
 
 // The promises, in the words in which conformance/faults counts them.
 const (
@@ -71,6 +71,13 @@ var evidence = []struct {
 	{"memcached", []string{"evicting"}, []string{entryStays}, "what memcached evicts is lost, but no more than that", []string{"providers/memcached.TestFloodOfSmallItemsLosesNoRecord", "providers/memcached.TestEvictedGenerationLosesNoRecord"}},
 	{"memcached", []string{"restarted empty"}, []string{oneCreator, incrementsOn}, "", []string{"providers/memcached.TestSwapTokenOfRestartedServer"}},
 	{"memcached", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "ends that much too early or too late; told", []string{"configfile.TestProcessesWhoseClocksDiffer"}},
+
+	{"redis", []string{"kill", "freeze"}, []string{entryStays}, "holds with one replica and `durability: wait1`; without, what no replica has is lost", []string{"providers/redis.TestFaultFailover"}},
+	{"redis", []string{"kill", "freeze"}, []string{errorSays}, "", []string{"providers/redis.TestHealthOfAServerThatIsDown", "conformance/sessionapp.TestAcceptance"}},
+	{"redis", []string{"full"}, []string{entryStays, errorSays, sessionLives, logoutStays}, "", []string{"providers/redis.TestAFullServer", "providers/redis.TestAnswersOfAServerThatDoesNotServe"}},
+	{"redis", []string{"evicting"}, []string{entryStays, sessionLives}, "what Redis drops is lost; told", []string{"providers/redis.TestEvictionsAreTold"}},
+	{"redis", []string{"restarted empty"}, []string{errorSays}, "", []string{"providers/redis.TestAServerThatIsStartedAgain"}},
+	{"redis", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "the server's clock decides nothing; that of a process does, and is told", []string{"providers/redis.TestADeadRecordIsAbsentThoughTheServerHasIt"}},
 
 	{"hazelcast", []string{"kill"}, []string{entryStays, errorSays}, "", []string{"providers/hazelcast.TestChaos"}},
 	{"hazelcast", []string{"freeze", "restarted empty"}, []string{errorSays}, "", []string{"providers/hazelcast.TestChaos"}},

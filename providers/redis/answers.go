@@ -40,7 +40,7 @@ var answers = []answer{
 	{"OOM", driver.ErrFull, "the server's maxmemory is used up", false},
 	{"NOAUTH", driver.ErrMisconfigured, "the server demands a password; give password, and user if it has one", false},
 	{"WRONGPASS", driver.ErrMisconfigured, "the server refuses the user or the password", false},
-	{"NOPERM", driver.ErrMisconfigured, "the user may not do what is needed; docs/providers.md has its rules", false},
+	{"NOPERM", driver.ErrMisconfigured, "the user may not do what is needed; docs/operations.md has the rules", false},
 	{"DENIED", driver.ErrMisconfigured, "the server takes no connections from other machines (protected-mode)", false},
 	{"WRONGTYPE", errForeign, "", false},
 	{"FOREIGN", errForeign, "", false},

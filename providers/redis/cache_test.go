@@ -105,8 +105,10 @@ func TestForeignValues(t *testing.T) {
 
 // A program that imports this provider links no other one's client.
 func TestLinksItsOwnClientOnly(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", ".").Output()
-	check(t, err)
+	out, err := exec.Command("go", "list", "-deps", ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	for path := range strings.Lines(string(out)) {
 		for _, other := range []string{"hazelcast", "gomemcache", "memberlist", "database/sql", "pgx", "sqlite"} {
 			if strings.Contains(path, other) {

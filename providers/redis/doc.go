@@ -37,10 +37,11 @@
 // a replica does not have is lost with the primary. A process that is killed has sent all of it as a rule; one
 // that is frozen, or whose network is cut, has not.
 //
-// With Replicas a write is acknowledged when so many replicas have it, too, and then none is lost when a
-// primary is killed, or is frozen and replaced: docs/faults/redis.txt has what was counted, and
-// make faults counts again. Such a write takes a connection of its own and a second round trip, between
-// the servers. If fewer replicas have it in time, it is carried out all the same, and the
+// With Replicas a write is acknowledged when so many replicas have it, too. If that is all of them, none is lost
+// when a primary is killed, or is frozen and replaced: docs/faults/redis.txt has what was counted, and
+// make faults counts again. If there are more, it may be another one that becomes the primary: Sentinels choose
+// by what they asked the replicas up to a second ago. Such a write takes a connection of its own and a second
+// round trip, between the servers. If fewer replicas have it in time, it is carried out all the same, and the
 // error matches driver.ErrIndeterminate.
 //
 // In a cluster a key is on the server that its slot belongs to. Scan and Size ask every primary; they fail while

@@ -31,7 +31,8 @@ type Options struct {
 	// Replicas is how many replicas must have a write before it is acknowledged. If fewer have it
 	// after RequestTimeout, the write is carried out all the same, and its error matches
 	// driver.ErrIndeterminate. Zero: the primary alone acknowledges, and what it has acknowledged
-	// is lost if it fails before a replica has it.
+	// is lost if it fails before a replica has it. If a primary has more replicas than that, one
+	// may take its place that does not have the write.
 	Replicas int
 
 	// Prefix begins every key, so that deployments can share a server: 1 to 64 of the
