@@ -64,7 +64,7 @@ func (p *Provider) judge(ctx context.Context, err error, sent, writes bool) verd
 	if end := ended(ctx, err); end != nil {
 		return verdict{err: fmt.Errorf("%w: %w", means, end)}
 	}
-	return verdict{err: fmt.Errorf("%w: %s", means, reason(err)), passes: means == driver.ErrUnavailable}
+	return verdict{err: fmt.Errorf("%w: %s", means, reason(err)), passes: errors.Is(means, driver.ErrUnavailable)}
 }
 
 // errPresent: insert met a row.

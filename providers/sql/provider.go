@@ -86,11 +86,11 @@ func (p *Provider) start(ctx context.Context) error {
 	if err := p.compareClocks(ctx); err != nil {
 		return err
 	}
-	if p.statements.dialect.largest == "" {
+	if p.statements.largest == "" {
 		return nil
 	}
 	return p.read(ctx, func(ctx context.Context, c *stdsql.Conn) error {
-		return c.QueryRowContext(ctx, p.statements.dialect.largest).Scan(&p.largest)
+		return c.QueryRowContext(ctx, p.statements.largest).Scan(&p.largest)
 	})
 }
 

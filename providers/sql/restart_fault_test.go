@@ -56,7 +56,7 @@ func TestFaultRestart(t *testing.T) {
 				kills++
 			}
 			wg.Wait()
-			acknowledged, unknown, counted := c.acknowledged.Load(), c.unknown.Load(), c.sum(t, t.Context())
+			acknowledged, unknown, counted := c.acknowledged.Load(), c.unknown.Load(), c.sum(t)
 			t.Logf("%d kills; %d acknowledged increments, %d unknown, %d refused; %d counted",
 				kills, acknowledged, unknown, c.refused.Load(), counted)
 			if acknowledged < wanted || counted < acknowledged || counted > acknowledged+unknown {
@@ -100,9 +100,9 @@ func (c *counters) count(ctx context.Context, writer int, wanted int64) {
 	}
 }
 
-func (c *counters) sum(t *testing.T, ctx context.Context) (sum int64) {
+func (c *counters) sum(t *testing.T) (sum int64) {
 	for i := range counterKeys {
-		item, found, err := c.caches[0].Get(ctx, strconv.Itoa(i))
+		item, found, err := c.caches[0].Get(t.Context(), strconv.Itoa(i))
 		must(t, err)
 		if found {
 			n, err := strconv.ParseInt(string(item.Record[driver.WriteIDBytes:]), 10, 64)
