@@ -59,7 +59,7 @@ func FlapLink(w *world) {
 	})
 }
 
-// Lossy loses 30 % of the packets from and to one host.
+// Lossy loses a quarter of the packets from and to one host.
 func Lossy(w *world) {
 	w.lossy = w.victim()
 	w.log("LOSSY %v", w.lossy.member)

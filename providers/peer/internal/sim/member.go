@@ -288,7 +288,7 @@ func (m *member) redial(to *member) {
 		reached := w.reach(m.host, to.host) && w.reach(to.host, m.host)
 		lossy := w.lossy != nil && (m.host == w.lossy || to.host == w.lossy)
 		switch {
-		case !m.alive() || !reached || lossy && w.IntN(4) > 0: // four packets in a row must come through
+		case !m.alive() || !reached || lossy && w.IntN(3) > 0:
 		case !to.alive():
 			m.refused(to)
 		case to.host.pausedTil <= w.now && m.host.pausedTil <= w.now:

@@ -233,7 +233,7 @@ func (w *world) detained(from, to *member, msg any, sent int64) bool {
 		return again()
 	case !reached && !w.stalls:
 		return true
-	case !reached, lossy && w.IntN(10) < 3:
+	case !reached, lossy && w.IntN(4) == 0:
 		l.backoff = max(firstBackoff, 2*l.backoff)
 		l.stalled = w.now + l.backoff
 		return again()
