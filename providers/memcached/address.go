@@ -1,13 +1,11 @@
 package memcached
 
 import (
-	"errors"
-	"fmt"
 	"net"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 const defaultPort = "11211"
@@ -43,37 +41,14 @@ func agreedServers(value any) (text, effect string) {
 
 // parseServers reads a list of addresses and sorts it, so that the order in which
 // they are given has no effect on anything. The error joins all problems.
-func parseServers(list []string) (addresses []address, err error) {
-	var errs []error
-	for _, text := range list {
-		a, err := parseAddress(text)
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-		case slices.Contains(addresses, a):
-			errs = append(errs, fmt.Errorf("%s is given twice", a))
-		default:
-			addresses = append(addresses, a)
-		}
-	}
+func parseServers(list []string) ([]address, error) {
+	addresses, err := setting.Addresses(list, parseAddress)
 	slices.Sort(addresses)
-	return addresses, errors.Join(errs...)
+	return addresses, err
 }
 
 // parseAddress reads host:port or host.
 func parseAddress(text string) (address, error) {
-	host, port, err := net.SplitHostPort(text)
-	if err != nil {
-		host, port = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), defaultPort
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", fmt.Errorf("%q has no port between 1 and 65535", text)
-	}
-	_, notIP := netip.ParseAddr(host)
-	if host == "" || notIP != nil && strings.ContainsFunc(host, func(r rune) bool {
-		return r <= ' ' || r == 0x7f || strings.ContainsRune(":/[]@", r)
-	}) {
-		return "", fmt.Errorf("%q is not host:port or host", text)
-	}
-	return address(net.JoinHostPort(host, port)), nil
+	a, err := setting.HostPort(text, defaultPort)
+	return address(a), err
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strings"
 	"time"
 
@@ -86,7 +85,7 @@ var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "servers", Required: true, Check: checkServers, Agree: agreedServers,
 		Doc: "Addresses, host:port or host; the same for every process that shares the caches."},
 		func(o *Options) *[]string { return &o.Servers }),
-	setting.Into(setting.Setting{Name: "prefix", Default: defaultPrefix, Check: checkPrefix,
+	setting.Into(setting.Setting{Name: "prefix", Default: defaultPrefix, Check: setting.CheckPrefix,
 		Doc: "Begins every key, so that deployments can share servers: 1 to 64 of the characters A-Z a-z 0-9 . _ -"},
 		func(o *Options) *string { return &o.Prefix }),
 	setting.Into(setting.Setting{Name: "requestTimeout", Default: "1s", Min: int64(time.Millisecond),
@@ -138,15 +137,6 @@ func fromConfig(cfg driver.Config) (opts Options, err error) {
 	setting.Fill(settings, cfg.Values, &opts)
 	opts.TLS, err = setting.TLSConfig(cfg.Values.Group("tls"))
 	return opts, err
-}
-
-var validPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-func checkPrefix(value any) error {
-	if !validPrefix.MatchString(value.(string)) {
-		return errors.New("must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
-	}
-	return nil
 }
 
 func checkCredential(value any) error {

@@ -1,14 +1,11 @@
 package redis
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 const (
@@ -34,19 +31,7 @@ func checkServers(value any) error {
 // parseServers reads a list of addresses, with the port of those that have none. The error joins all
 // problems.
 func parseServers(list []string, port string) (addresses []string, err error) {
-	var errs []error
-	for _, text := range list {
-		a, err := parseAddress(text, port)
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-		case slices.Contains(addresses, a):
-			errs = append(errs, fmt.Errorf("%s is given twice", a))
-		default:
-			addresses = append(addresses, a)
-		}
-	}
-	return addresses, errors.Join(errs...)
+	return setting.Addresses(list, func(text string) (string, error) { return parseAddress(text, port) })
 }
 
 // parseAddress reads host:port, host, or unix:/path.
@@ -57,18 +42,5 @@ func parseAddress(text, defaultPort string) (string, error) {
 		}
 		return text, nil
 	}
-	host, port, err := net.SplitHostPort(text)
-	if err != nil {
-		host, port = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), defaultPort
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", fmt.Errorf("%q has no port between 1 and 65535", text)
-	}
-	_, notIP := netip.ParseAddr(host)
-	if host == "" || notIP != nil && strings.ContainsFunc(host, func(r rune) bool {
-		return r <= ' ' || r == 0x7f || strings.ContainsRune(":/[]@", r)
-	}) {
-		return "", fmt.Errorf("%q is not host:port, host or unix:/path", text)
-	}
-	return net.JoinHostPort(host, port), nil
+	return setting.HostPort(text, defaultPort)
 }

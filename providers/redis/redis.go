@@ -3,10 +3,8 @@ package redis
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache"
@@ -96,7 +94,7 @@ var settings = []setting.Setting{
 	setting.Choice(setting.Setting{Name: "durability", Default: "none",
 		Doc: "Who must have a write before it is acknowledged: the primary alone (none), or that many replicas, too."},
 		func(o *Options) *int { return &o.Replicas }, durabilities),
-	setting.Into(setting.Setting{Name: "prefix", Default: defaultPrefix, Check: checkPrefix,
+	setting.Into(setting.Setting{Name: "prefix", Default: defaultPrefix, Check: setting.CheckPrefix,
 		Doc: "Begins every key, so that deployments can share a server: 1 to 64 of the characters A-Z a-z 0-9 . _ -"},
 		func(o *Options) *string { return &o.Prefix }),
 	setting.Into(setting.Setting{Name: "database", Max: 1 << 20, Doc: "Number of the server's database; the same for every process that shares the caches."},
@@ -156,15 +154,6 @@ func fromConfig(cfg driver.Config) (opts Options, err error) {
 	setting.Fill(settings, cfg.Values, &opts)
 	opts.TLS, err = setting.TLSConfig(cfg.Values.Group("tls"))
 	return opts, err
-}
-
-var validPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-func checkPrefix(value any) error {
-	if !validPrefix.MatchString(value.(string)) {
-		return errors.New("must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
-	}
-	return nil
 }
 
 // complete returns the options with their defaults and normal addresses. The error joins all
