@@ -44,7 +44,7 @@ func TestADeadRecordIsAbsentThoughTheServerHasIt(t *testing.T) {
 	check(t, c.Put(t.Context(), "k", record("dead"), deadline))
 	eventually(t, "the deadline passes", func() bool { return time.Now().After(deadline) })
 	if number(t, ask(t, c, "PTTL", "keepsake:carts:k")) < 0 {
-		t.Skip("the machine took more than ten seconds for that")
+		t.Skip("SKIPPED: the machine took more than ten seconds for that")
 	}
 	if _, found, err := c.Get(t.Context(), "k"); found || err != nil {
 		t.Errorf("Get: found %v, %v", found, err)

@@ -22,7 +22,7 @@ import (
 // without is told.
 func TestFaultFailover(t *testing.T) {
 	if os.Getenv("KEEPSAKE_FAULTS") == "" {
-		t.Skip("it takes minutes; make faults runs it")
+		t.Skip("SKIPPED: it takes minutes; run it with make faults")
 	}
 	for _, group := range []string{"Sentinels", "cluster"} {
 		for _, fault := range []string{"kill -9", "freeze"} {

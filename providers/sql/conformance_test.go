@@ -23,7 +23,7 @@ var lacks = []driver.Feature{driver.FeatureExchange, driver.FeatureInvoke, drive
 // translated to Go many times slower; make test does so. Nothing but the client differs from the others.
 func TestConformanceOnSQLite(t *testing.T) {
 	if raceEnabled {
-		t.Skip("run without the race detector")
+		t.Skip("SKIPPED: it takes minutes with the race detector; make test runs it without")
 	}
 	file := filepath.Join(t.TempDir(), "caches.db")
 	conformance.Run(t, conformance.Harness{
