@@ -2,6 +2,7 @@ package peer
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -106,7 +107,11 @@ func leftUntil(deadline time.Time, items ...*part.Item) time.Duration {
 	}
 	for _, it := range items {
 		if it.Left != 0 {
-			return max(1, it.Left+deadline.Sub(time.UnixMicro(it.Until)))
+			later := deadline.Sub(time.UnixMicro(it.Until))
+			if it.Left > math.MaxInt64-max(0, later) {
+				return math.MaxInt64
+			}
+			return max(1, it.Left+later)
 		}
 	}
 	return max(1, time.Until(deadline))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -307,5 +308,17 @@ func TestMergePolicies(t *testing.T) {
 	}
 	if _, err := (Options{Merge: map[string]MergePolicy{"a": MergeDiscard + 1}}).withDefaults().node(); !errors.Is(err, jcache.ErrInvalid) {
 		t.Errorf("a policy that there is not: %v", err)
+	}
+}
+
+// What is left to a merged record ends with the range of time, not before it began.
+func TestWhatIsLeftDoesNotOverflow(t *testing.T) {
+	now := time.Now()
+	it := &part.Item{Left: math.MaxInt64 - 1, Until: now.Add(math.MaxInt64 - 1).UnixMicro()}
+	if left := leftUntil(now.Add(math.MaxInt64-1).Add(time.Minute), it); left != math.MaxInt64 {
+		t.Errorf("a minute beyond the range %v are left", left)
+	}
+	if left := leftUntil(now.Add(-time.Minute), it); left != 1 {
+		t.Errorf("after the deadline %v are left", left)
 	}
 }

@@ -99,7 +99,8 @@ func (e *entry) setDeadline(now int64, left, ttl time.Duration, until, origin in
 	if left != 0 {
 		e.deadline = deadline(now, left)
 		e.ttl = spanOf(int64(max(left, ttl)))
-		if late := e.until(origin) - until; -maxSkew < late && late < maxSkew {
+		late := e.until(origin) - until
+		if -maxSkew < late && late < maxSkew && until-origin <= math.MaxInt64/1000 {
 			e.deadline = max(1, (until-origin)*1000)
 		}
 	}
