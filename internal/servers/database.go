@@ -126,9 +126,9 @@ func MariaDB(ctx context.Context, args ...string) (*Database, error) {
 	}
 	return database(ctx, "mysql", func(dir, host, port string) (setup, serve *exec.Cmd, url string) {
 		data := "--datadir=" + filepath.Join(dir, "data")
-		return exec.Command("mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db"),
+		return exec.Command("mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal"),
 			exec.Command("mariadbd", append([]string{"--no-defaults", data, "--bind-address=" + host, "--port=" + port,
 				"--socket=" + filepath.Join(dir, "s"), "--innodb-buffer-pool-size=32M"}, args...)...),
-			fmt.Sprintf("mysql://root@%s/mysql", net.JoinHostPort(host, port))
+			fmt.Sprintf("mysql://root@%s/test", net.JoinHostPort(host, port))
 	})
 }
