@@ -17,7 +17,7 @@ import (
 )
 
 // lacks is what no database of the three has.
-var lacks = []driver.Feature{driver.FeatureExchange, driver.FeatureInvoke, driver.FeatureWatch}
+var lacks = []driver.Feature{driver.FeatureExchange, driver.FeatureInvoke}
 
 // TestConformanceOnSQLite is run without the race detector, which makes a client that is C
 // translated to Go many times slower; make test does so. Nothing but the client differs from the others.

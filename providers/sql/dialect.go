@@ -7,7 +7,8 @@ import (
 )
 
 // A dialect is how a kind of database says what the provider needs. In the texts, {t} is the
-// table, {i} its index and {o} the outbox, all quoted, and each ? an argument.
+// table, {i} its index, {o} the outbox of its changes, {w} the table of who watches them, {f} their function
+// or triggers, all quoted, and each ? an argument.
 type dialect struct {
 	name  string
 	quote string
@@ -28,11 +29,16 @@ type dialect struct {
 	now string
 	// largest asks how large a statement may be; empty: as large as need be.
 	largest string
-	// tables are the statements that create the table, and the row with its version.
-	tables  []string
-	answers map[string]answer
-	unique  string // the code of a row that is there already, for insert
-	missing string // the code of a table that is not there
+	// tables are the statements that create the table, and the row with its version; outbox are
+	// those that create what is needed to watch it.
+	tables, outbox []string
+	// settle are statements that wait for the writes that are under way and keep others waiting,
+	// until those of settled; none where writes are carried out one by one.
+	settle, settled []string
+	answers         map[string]answer
+	unique          string // the code of a row that is there already, for insert
+	missing         string // the code of a table that is not there
+	there           string // the codes of a trigger, or function, that is there already
 	// changesOnly says that an update may count only the rows that it changed.
 	changesOnly bool
 }
@@ -58,9 +64,22 @@ const (
 	pageText    = "SELECT entry, record, version, deadline FROM {t} WHERE cache = ? AND entry > ? AND deadline > ? ORDER BY entry LIMIT ?"
 	lastText    = "SELECT entry FROM (SELECT entry FROM {t} WHERE cache = ? AND entry > ? ORDER BY entry LIMIT ?) AS page ORDER BY entry DESC LIMIT 1"
 	clearText   = "DELETE FROM {t} WHERE cache = ? AND entry > ? AND entry <= ?"
-	versionText = "SELECT version FROM {t} WHERE cache = ? AND entry = ?"
+	versionText = "SELECT entry, version FROM {t} WHERE cache = ? AND entry IN (?, ?)"
 	sizeText    = "SELECT count(*) FROM {t} WHERE cache = ? AND deadline > ?"
 	batchText   = "SELECT entry, record, version, deadline FROM {t} WHERE cache = ? AND deadline > ? AND entry IN "
+
+	enrolText  = "INSERT INTO {w} (cache, watcher, until) VALUES (?, ?, ?)"
+	renewText  = "UPDATE {w} SET until = ? WHERE cache = ? AND watcher = ? AND until > ?"
+	leaveText  = "DELETE FROM {w} WHERE cache = ? AND watcher = ?"
+	lapsedText = "DELETE FROM {w} WHERE until <= ?"
+	newestText = "SELECT coalesce(max(id), 0) FROM {o}"
+	// The content of what concerns other caches is left out.
+	changeText = "SELECT id, at, CASE WHEN cache = ? THEN entry END, CASE WHEN cache = ? THEN record END, CASE WHEN cache = ? THEN old END, ended FROM {o} "
+	tailText   = changeText + "WHERE id > ? ORDER BY id LIMIT ?"
+	lateText   = changeText + "WHERE id IN "
+	// The newest row stays, for its number.
+	oldestText = "SELECT max(id) FROM (SELECT id, at FROM {o} ORDER BY id LIMIT ?) AS page WHERE at < ? AND id < (SELECT max(id) FROM {o})"
+	purgeText  = "DELETE FROM {o} WHERE id <= ?"
 )
 
 // statements are the texts of a dialect for one table.
@@ -70,6 +89,7 @@ type statements struct {
 
 	get, put, create, insert, revive, replace, remove, delete, touch, has string
 	page, last, clear, size, reap, version                                string
+	enrol, renew, leave, lapsed, newest, tail, oldest, purge              string
 }
 
 func (d *dialect) statements(table string) *statements {
@@ -77,6 +97,8 @@ func (d *dialect) statements(table string) *statements {
 	for text, to := range map[string]*string{
 		getText: &s.get, replaceText: &s.replace, removeText: &s.remove, deleteText: &s.delete, touchText: &s.touch,
 		hasText: &s.has, pageText: &s.page, lastText: &s.last, clearText: &s.clear, sizeText: &s.size, d.reap: &s.reap, versionText: &s.version,
+		enrolText: &s.enrol, renewText: &s.renew, leaveText: &s.leave, lapsedText: &s.lapsed,
+		newestText: &s.newest, tailText: &s.tail, oldestText: &s.oldest, purgeText: &s.purge,
 	} {
 		*to = s.text(text)
 	}
@@ -87,7 +109,8 @@ func (d *dialect) statements(table string) *statements {
 
 // text is a statement for the table.
 func (s *statements) text(text string) string {
-	text = strings.NewReplacer("{t}", s.quoted(""), "{i}", s.quotedLast("_bucket"), "{o}", s.quoted("_outbox")).Replace(text)
+	text = strings.NewReplacer("{t}", s.quoted(""), "{i}", s.quotedLast("_bucket"), "{o}", s.quoted("_outbox"), "{w}", s.quoted("_watchers"),
+		"{f}", s.quoted("_changed"), "{inserted}", s.quoted("_inserted"), "{updated}", s.quoted("_updated"), "{deleted}", s.quoted("_deleted")).Replace(text)
 	if !s.numbered {
 		return text
 	}
@@ -110,6 +133,9 @@ func (s *statements) putMany(n int) string {
 
 // batch asks for n entries.
 func (s *statements) batch(n int) string { return s.text(batchText + "(" + list("?", n) + ")") }
+
+// late asks for n rows of the outbox.
+func (s *statements) late(n int) string { return s.text(lateText + "(" + list("?", n) + ")") }
 
 func list(one string, n int) string { return strings.Repeat(one+", ", n-1) + one }
 

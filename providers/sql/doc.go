@@ -24,9 +24,9 @@
 //
 // # The table
 //
-// There is one for all caches, with the columns cache, entry (the key), version, deadline
+// There is one for all caches, {table}, with the columns cache, entry (the key), version, deadline
 // (milliseconds since 1970), bucket and record. Schema, or keepsake sql-schema, prints the statements that create
-// it, for who may not let programs do that. The row of the cache @ has the table's version. No
+// it, for who may not let programs do that. The rows of the cache @ say which version it has. No
 // transaction is open between two operations, and no statement is long: what concerns a whole cache
 // goes through its rows in steps, and is not atomic.
 //
@@ -36,6 +36,17 @@
 //
 // Rows that are dead are absent at once, and removed later, each ReapInterval by one of the
 // processes, in small batches: at most one step, of an hour at most, after they died.
+//
+// # Watching
+//
+// Beside the table there are {table}_watchers and {table}_outbox, and triggers that note each change in
+// the outbox, in its own transaction, while a row of the watchers says that somebody watches that cache;
+// nothing is noted otherwise. Each watcher asks the outbox for what is new each WatchInterval. What is noted
+// is removed after three minutes. A dead row that is removed or replaced is told as expired, which happens
+// once, whichever process does it. Watch waits for the writes that are under way, and keeps
+// others waiting meanwhile: on PostgreSQL it locks the table for a moment, on MariaDB and MySQL it needs the
+// privilege LOCK TABLES. A watcher that could not ask for a while is told of a gap. Who may not
+// create triggers can do everything but watch.
 //
 // # Keys and records
 //

@@ -2,6 +2,9 @@ package sql
 
 import "github.com/keepsake-cache/keepsake/jcache/driver"
 
+// mysqlNow is the database's time in milliseconds.
+const mysqlNow = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000"
+
 // mysql is MariaDB 10.6 and later, and MySQL 8.
 var mysql = dialect{
 	name:  "mysql",
@@ -11,7 +14,7 @@ var mysql = dialect{
 	insert:  "INSERT INTO {t} (" + columns + ") VALUES " + oneRow,
 	revive:  "UPDATE {t} SET version = ?, deadline = ?, bucket = ?, record = ? WHERE cache = ? AND entry = ? AND deadline <= ?",
 	reap:    "DELETE FROM {t} WHERE deadline <= ? AND bucket <= ? AND deadline <= ? ORDER BY bucket LIMIT ?",
-	now:     "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000",
+	now:     "SELECT " + mysqlNow,
 	largest: "SELECT @@max_allowed_packet",
 	tables: []string{
 		`CREATE TABLE IF NOT EXISTS {t} (
@@ -26,8 +29,39 @@ var mysql = dialect{
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC`,
 		`INSERT IGNORE INTO {t} (` + columns + `) VALUES ('@', 'schema', 1, 9223372036854775807, NULL, 'keepsake')`,
 	},
+	// Each trigger is one statement, for which clients need no other delimiter.
+	outbox: []string{
+		`CREATE TABLE IF NOT EXISTS {w} (
+  cache   VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  watcher BIGINT NOT NULL,
+  until   BIGINT NOT NULL,
+  PRIMARY KEY (cache, watcher)
+) ENGINE = InnoDB`,
+		`CREATE TABLE IF NOT EXISTS {o} (
+  id     BIGINT AUTO_INCREMENT PRIMARY KEY,
+  at     BIGINT NOT NULL,
+  cache  VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  entry  VARBINARY(2048) NOT NULL,
+  record LONGBLOB,
+  old    LONGBLOB,
+  ended  BIGINT
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC`,
+		`CREATE TRIGGER {inserted} AFTER INSERT ON {t} FOR EACH ROW
+  INSERT INTO {o} (at, cache, entry, record)
+  SELECT ` + mysqlNow + `, NEW.cache, NEW.entry, NEW.record FROM {w} WHERE cache = NEW.cache LIMIT 1`,
+		`CREATE TRIGGER {updated} AFTER UPDATE ON {t} FOR EACH ROW
+  INSERT INTO {o} (at, cache, entry, record, old, ended)
+  SELECT ` + mysqlNow + `, NEW.cache, NEW.entry, NEW.record, OLD.record, OLD.deadline FROM {w} WHERE cache = NEW.cache AND NEW.version <> OLD.version LIMIT 1`,
+		`CREATE TRIGGER {deleted} AFTER DELETE ON {t} FOR EACH ROW
+  INSERT INTO {o} (at, cache, entry, old, ended)
+  SELECT ` + mysqlNow + `, OLD.cache, OLD.entry, OLD.record, OLD.deadline FROM {w} WHERE cache = OLD.cache LIMIT 1`,
+		`INSERT IGNORE INTO {t} (` + columns + `) VALUES ('@', 'outbox', 1, 9223372036854775807, NULL, 'keepsake')`,
+	},
+	settle:      []string{"SET SESSION lock_wait_timeout = 1", "LOCK TABLES {t} READ, {o} READ"},
+	settled:     []string{"UNLOCK TABLES", "SET SESSION lock_wait_timeout = DEFAULT"},
 	unique:      "1062",
 	missing:     "1146",
+	there:       "1359",
 	changesOnly: true,
 	answers: map[string]answer{
 		"1213": {means: driver.ErrUnavailable, why: "the database ended a deadlock", passes: true},
@@ -50,7 +84,8 @@ var mysql = dialect{
 		"1045": {means: driver.ErrMisconfigured, why: "the database refuses the user or the password"},
 		"1130": {means: driver.ErrMisconfigured, why: "the database takes no connections from this machine"},
 		"1049": {means: driver.ErrMisconfigured, why: "there is no database of that name"},
-		"1142": {means: driver.ErrMisconfigured, why: "the user may not do what is needed: SELECT, INSERT, UPDATE and DELETE on the table, and CREATE to create it"},
+		"1142": {means: driver.ErrMisconfigured, why: "the user may not do what is needed: SELECT, INSERT, UPDATE and DELETE on the tables, LOCK TABLES to watch them, and CREATE and TRIGGER to create them"},
+		"1419": {means: driver.ErrMisconfigured, why: "the user may not create triggers; an administrator sets log_bin_trust_function_creators, or creates them"},
 		"1146": {means: driver.ErrMisconfigured, why: noTable},
 	},
 }

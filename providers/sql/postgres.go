@@ -27,7 +27,34 @@ var postgres = dialect{
 		`CREATE INDEX IF NOT EXISTS {i} ON {t} (bucket) WHERE bucket IS NOT NULL`,
 		`INSERT INTO {t} (` + columns + `) VALUES ('@', 'schema', 1, 9223372036854775807, NULL, 'keepsake') ON CONFLICT DO NOTHING`,
 	},
+	// A touch fires no trigger.
+	outbox: []string{
+		`CREATE{unlogged} TABLE IF NOT EXISTS {w} (
+  cache   text COLLATE "C" NOT NULL,
+  watcher bigint NOT NULL,
+  until   bigint NOT NULL,
+  PRIMARY KEY (cache, watcher)
+)`,
+		`CREATE{unlogged} TABLE IF NOT EXISTS {o} (
+  id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at     bigint NOT NULL,
+  cache  text COLLATE "C" NOT NULL,
+  entry  bytea NOT NULL,
+  record bytea,
+  old    bytea,
+  ended  bigint
+)`,
+		`CREATE FUNCTION {f}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF EXISTS (SELECT 1 FROM {w} AS w WHERE w.cache = coalesce(NEW.cache, OLD.cache))
+  THEN INSERT INTO {o} (at, cache, entry, record, old, ended)
+    VALUES ((extract(epoch FROM clock_timestamp()) * 1000)::bigint, coalesce(NEW.cache, OLD.cache), coalesce(NEW.entry, OLD.entry), NEW.record, OLD.record, OLD.deadline); END IF; RETURN NULL; END $$`,
+		`CREATE TRIGGER keepsake_changed AFTER INSERT OR DELETE OR UPDATE OF version ON {t} FOR EACH ROW EXECUTE FUNCTION {f}()`,
+		`INSERT INTO {t} (` + columns + `) VALUES ('@', 'outbox', 1, 9223372036854775807, NULL, 'keepsake') ON CONFLICT DO NOTHING`,
+	},
+	settle:  []string{"BEGIN", "SET LOCAL lock_timeout = '1s'", "LOCK TABLE {t} IN SHARE MODE"},
+	settled: []string{"COMMIT"},
 	missing: "42P01",
+	there:   "42723 42710",
 	answers: map[string]answer{
 		"40001": {means: driver.ErrUnavailable, why: "the database refuses the statement because of others at the same time", passes: true},
 		"40P01": {means: driver.ErrUnavailable, why: "the database ended a deadlock", passes: true},
@@ -44,7 +71,7 @@ var postgres = dialect{
 		"28P01": {means: driver.ErrMisconfigured, why: "the database refuses the user or the password"},
 		"3D000": {means: driver.ErrMisconfigured, why: "there is no database of that name"},
 		"3F000": {means: driver.ErrMisconfigured, why: "there is no schema of that name"},
-		"42501": {means: driver.ErrMisconfigured, why: "the user may not do what is needed: SELECT, INSERT, UPDATE and DELETE on the table, and CREATE on its schema to create it"},
+		"42501": {means: driver.ErrMisconfigured, why: "the user may not do what is needed: SELECT, INSERT, UPDATE and DELETE on the tables, and CREATE on their schema to create them"},
 		"23505": {means: driver.ErrUnavailable, why: creating, passes: true},
 		"42P07": {means: driver.ErrUnavailable, why: creating, passes: true},
 		"42P01": {means: driver.ErrMisconfigured, why: noTable},

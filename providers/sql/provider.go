@@ -21,7 +21,9 @@ type Provider struct {
 	network       network
 	clock         clock
 	gauge         gauge
-	largest       int // bytes of a statement; 0: any
+	largest       int  // bytes of a statement; 0: any
+	watchable     bool // the database notes changes while somebody watches
+	watchLease    time.Duration
 
 	calls gate
 	life  context.Context
@@ -36,7 +38,12 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", jcache.ErrInvalid, err)
 	}
-	p := &Provider{opts: opts, statements: dialects[opts.Dialect].statements(opts.TableName), network: network{timeout: opts.ConnectTimeout}}
+	p := &Provider{
+		opts:       opts,
+		statements: dialects[opts.Dialect].statements(opts.TableName),
+		network:    network{timeout: opts.ConnectTimeout},
+		watchLease: usualLease,
+	}
 	p.gauge.log = opts.Logger
 	p.gauge.name = opts.name
 	p.driver, _ = driverOf(opts.Dialect)
@@ -103,7 +110,7 @@ func (p *Provider) OpenCache(_ context.Context, name string, opts driver.CacheOp
 	if p.largest > 0 {
 		most = min(most, p.largest/2-4*maxKeyBytes) // an argument in a text is up to twice as long
 	}
-	return &cache{
+	c := &cache{
 		provider: p,
 		name:     name,
 		buckets:  bucketsFor(opts),
@@ -113,12 +120,16 @@ func (p *Provider) OpenCache(_ context.Context, name string, opts driver.CacheOp
 			RequestTimeout: p.opts.RequestTimeout,
 			Shared:         true,
 		},
-	}, nil
+	}
+	if p.watchable {
+		return &watchable{c}, nil
+	}
+	return c, nil
 }
 
 // Ping implements driver.Provider. It looks whether the table is there.
 func (p *Provider) Ping(ctx context.Context) error {
-	present, err := p.tablePresent(ctx)
+	present, _, err := p.tablesPresent(ctx)
 	if err == nil && !present {
 		err = p.named(ctx, fmt.Errorf("%w: %s", driver.ErrMisconfigured, noTable))
 	}

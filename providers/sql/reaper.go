@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"crypto/rand"
+	stdsql "database/sql"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -29,6 +30,7 @@ func (p *Provider) reap() {
 			}
 			if p.reaper(p.life) {
 				_, _ = p.removeDead(p.life) // what is left is removed in a later round
+				p.purge(p.life)
 			}
 		}
 	})
@@ -53,6 +55,30 @@ func (p *Provider) removeDead(ctx context.Context) (removed int64, err error) {
 		removed += n
 		if err != nil || n < reapBatch {
 			return removed, err
+		}
+	}
+}
+
+// purge removes who watches no more, and what everybody who watches has read. What is left is
+// removed in a later round.
+func (p *Provider) purge(ctx context.Context) {
+	if !p.watchable {
+		return
+	}
+	now, s := p.clock.now(), p.statements
+	if _, err := p.write(ctx, s.lapsed, now); err != nil {
+		return
+	}
+	for {
+		var last stdsql.NullInt64
+		err := p.read(ctx, func(ctx context.Context, c *stdsql.Conn) error {
+			return c.QueryRowContext(ctx, s.oldest, reapBatch, now-outboxLife.Milliseconds()).Scan(&last)
+		})
+		if err != nil || !last.Valid {
+			return
+		}
+		if _, err := p.write(ctx, s.purge, last.Int64); err != nil {
+			return
 		}
 	}
 }

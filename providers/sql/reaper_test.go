@@ -1,29 +1,19 @@
 package sql_test
 
 import (
-	stdsql "database/sql"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/keepsake-cache/keepsake/internal/servertest"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/sql"
 )
 
 // TestReaper: what is dead is removed from the table, by one of two processes, and nothing else.
 func TestReaper(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		url  func(*testing.T) string
-	}{
-		{"sqlite", func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "caches.db") }},
-		{"postgresql", func(t *testing.T) string { return servertest.Postgres(t).URL }},
-		{"mariadb", func(t *testing.T) string { return servertest.MariaDB(t).URL }},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			opts := sql.Options{URL: test.url(t), ReapInterval: time.Second}
+	for _, database := range databases {
+		t.Run(database.name, func(t *testing.T) {
+			opts := sql.Options{URL: database.url(t), ReapInterval: time.Second}
 			c := open(t, connect(t, opts), driver.CacheOptions{})
 			open(t, connect(t, opts), driver.CacheOptions{})
 			dead := time.Now().Truncate(time.Millisecond).Add(-time.Hour)
@@ -35,7 +25,7 @@ func TestReaper(t *testing.T) {
 			for _, err := range driver.FeaturesOf(c).BatchPutter.PutBatch(t.Context(), batch) {
 				must(t, err)
 			}
-			db := driver.FeaturesOf(c).Unwrapper.Unwrap().(*stdsql.DB)
+			db := poolOf(c)
 			rows := 0
 			for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 				must(t, db.QueryRow("SELECT count(*) FROM keepsake WHERE cache = 'sessions'").Scan(&rows))

@@ -76,6 +76,9 @@ type Options struct {
 	// ReapInterval is how often one of the processes removes what is dead. Zero: 1 min.
 	ReapInterval time.Duration
 
+	// WatchInterval is how often the database is asked for changes by each watcher. Zero: 100 ms.
+	WatchInterval time.Duration
+
 	// Logger is told of a database that goes away and comes back. Nil: slog.Default.
 	Logger *slog.Logger
 
@@ -90,6 +93,7 @@ const (
 	defaultMaxConnectionAge = 30 * time.Minute
 	defaultMaxRecordBytes   = 16 << 20
 	defaultReapInterval     = time.Minute
+	defaultWatchInterval    = 100 * time.Millisecond
 )
 
 // Open connects to the database and returns a manager of caches in it. If the database does not
@@ -146,6 +150,9 @@ var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "reapInterval", Default: "1m", Min: int64(time.Second),
 		Doc: "How often one of the processes removes what is dead from the table."},
 		func(o *Options) *time.Duration { return &o.ReapInterval }),
+	setting.Into(setting.Setting{Name: "watchInterval", Default: "100ms", Min: int64(time.Millisecond),
+		Doc: "How often the database is asked for changes while something of a cache is watched."},
+		func(o *Options) *time.Duration { return &o.WatchInterval }),
 }
 
 var rules = []setting.Rule{setting.Requires("unlogged", "createTables").Because("the table is made so when it is created")}
@@ -221,6 +228,7 @@ func (o Options) complete() (Options, error) {
 	o.MaxConnectionAge = cmp.Or(o.MaxConnectionAge, defaultMaxConnectionAge)
 	o.MaxRecordBytes = cmp.Or(o.MaxRecordBytes, defaultMaxRecordBytes)
 	o.ReapInterval = cmp.Or(o.ReapInterval, defaultReapInterval)
+	o.WatchInterval = cmp.Or(o.WatchInterval, defaultWatchInterval)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

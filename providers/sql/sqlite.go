@@ -2,6 +2,9 @@ package sql
 
 import "github.com/keepsake-cache/keepsake/jcache/driver"
 
+// sqliteNow is the time in milliseconds.
+const sqliteNow = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
 // sqlite is SQLite 3.35 and later.
 var sqlite = dialect{
 	name:      "sqlite",
@@ -22,6 +25,30 @@ var sqlite = dialect{
 )`,
 		`CREATE INDEX IF NOT EXISTS {i} ON {t} (bucket) WHERE bucket IS NOT NULL`,
 		`INSERT OR IGNORE INTO {t} (` + columns + `) VALUES ('@', CAST('schema' AS BLOB), 1, 9223372036854775807, NULL, CAST('keepsake' AS BLOB))`,
+	},
+	outbox: []string{
+		`CREATE TABLE IF NOT EXISTS {w} (
+  cache   TEXT    NOT NULL,
+  watcher INTEGER NOT NULL,
+  until   INTEGER NOT NULL,
+  PRIMARY KEY (cache, watcher)
+)`,
+		`CREATE TABLE IF NOT EXISTS {o} (
+  id     INTEGER PRIMARY KEY AUTOINCREMENT,
+  at     INTEGER NOT NULL,
+  cache  TEXT    NOT NULL,
+  entry  BLOB    NOT NULL,
+  record BLOB,
+  old    BLOB,
+  ended  INTEGER
+)`,
+		`CREATE TRIGGER IF NOT EXISTS {inserted} AFTER INSERT ON {t} WHEN EXISTS (SELECT 1 FROM {w} WHERE cache = NEW.cache) BEGIN
+  INSERT INTO {o} (at, cache, entry, record) VALUES (` + sqliteNow + `, NEW.cache, NEW.entry, NEW.record); END`,
+		`CREATE TRIGGER IF NOT EXISTS {updated} AFTER UPDATE OF version ON {t} WHEN EXISTS (SELECT 1 FROM {w} WHERE cache = NEW.cache) BEGIN
+  INSERT INTO {o} (at, cache, entry, record, old, ended) VALUES (` + sqliteNow + `, NEW.cache, NEW.entry, NEW.record, OLD.record, OLD.deadline); END`,
+		`CREATE TRIGGER IF NOT EXISTS {deleted} AFTER DELETE ON {t} WHEN EXISTS (SELECT 1 FROM {w} WHERE cache = OLD.cache) BEGIN
+  INSERT INTO {o} (at, cache, entry, old, ended) VALUES (` + sqliteNow + `, OLD.cache, OLD.entry, OLD.record, OLD.deadline); END`,
+		`INSERT OR IGNORE INTO {t} (` + columns + `) VALUES ('@', CAST('outbox' AS BLOB), 1, 9223372036854775807, NULL, CAST('keepsake' AS BLOB))`,
 	},
 	missing: "1",
 	answers: map[string]answer{

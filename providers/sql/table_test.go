@@ -62,7 +62,7 @@ func TestTouchesAreHOT(t *testing.T) {
 			}
 		}
 	}
-	db := driver.FeaturesOf(c).Unwrapper.Unwrap().(*stdsql.DB)
+	db := poolOf(c)
 	var updates, hot int
 	for end := time.Now().Add(time.Minute); updates < sessions*rounds && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		// The processes of the server tell of their work when they have time for it, or end.
