@@ -2,6 +2,7 @@ package configfile
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/keepsake-cache/keepsake/internal/configtree"
@@ -109,15 +110,31 @@ func (b *binder) cache(c *bound) jcache.CacheConfig {
 	return cfg
 }
 
-// A pair is an httpSession and its httpSessionCache, of which one may be missing.
+// A pair is an httpSession and its httpSessionCache or httpSessionDatabase, of which one may be missing.
 type pair struct {
 	at             *configtree.Node
 	session, cache *bound
 }
 
+// reference is the word by which the cache of the sessions names its cacheManager.
+func (p pair) reference() string {
+	if p.inDatabase() {
+		return "dataSourceRef"
+	}
+	return "cacheManagerRef"
+}
+
+func (p pair) inDatabase() bool { return p.cache != nil && p.cache.Name == sessionDatabaseElement.name }
+
 // pair finds out what belongs together.
 func (b *binder) pair(root *configtree.Node, document *bound, managers int) []pair {
-	sessions, caches := document.inner[sessionElement.name], document.inner[sessionCacheElement.name]
+	sessions := document.inner[sessionElement.name]
+	caches, databases := document.inner[sessionCacheElement.name], document.inner[sessionDatabaseElement.name]
+	if len(sessions) < 2 && len(caches) > 0 && len(databases) > 0 {
+		b.at(databases[0].Node, "sessions are stored in one place; leave this element out, or the %s", sessionCacheElement.name)
+		return nil
+	}
+	caches = slices.Concat(caches, databases)
 	if sessionsDiffer, cachesDiffer := b.distinctIDs(sessions), b.distinctIDs(caches); !sessionsDiffer || !cachesDiffer {
 		return nil
 	}
@@ -165,7 +182,15 @@ func (b *binder) session(p pair, managers []CacheManager) Session {
 			b.at(p.at, "%s", reasonOf(one))
 		}
 	}
-	s.CacheManager = b.managerOf(p, cv.String("cacheManagerRef"), managers)
+	var ref string
+	if p.cache != nil {
+		ref = cv.String(p.reference())
+	}
+	var known bool
+	s.CacheManager, known = b.managerOf(p, ref, managers)
+	if known && p.inDatabase() {
+		b.database(p.cache, managers, s.CacheManager)
+	}
 	return s
 }
 
@@ -182,12 +207,12 @@ func defaults(e *element) driver.Values {
 	return v
 }
 
-// managerOf returns the ID of the cache manager that a session uses.
-func (b *binder) managerOf(p pair, ref string, managers []CacheManager) string {
+// managerOf returns the ID of the cache manager that a session uses, if the document says which.
+func (b *binder) managerOf(p pair, ref string, managers []CacheManager) (id string, known bool) {
 	var ids []string
 	for _, m := range managers {
 		if m.ID == ref && ref != "" {
-			return ref
+			return ref, true
 		}
 		if m.ID != "" {
 			ids = append(ids, m.ID)
@@ -195,17 +220,19 @@ func (b *binder) managerOf(p pair, ref string, managers []CacheManager) string {
 	}
 	switch {
 	case ref != "" && len(ids) == 0:
-		b.at(p.cache.Child("cacheManagerRef"), "the only cacheManager has no id; leave the reference out")
+		b.at(p.cache.Child(p.reference()), "the only cacheManager has no id; leave the reference out")
 	case ref != "":
-		b.at(p.cache.Child("cacheManagerRef"), "there is no cacheManager with this id, only %s", strings.Join(ids, ", "))
+		b.at(p.cache.Child(p.reference()), "there is no cacheManager with this id, only %s", strings.Join(ids, ", "))
 	case len(managers) > 1:
-		at := p.at
+		at, element := p.at, sessionCacheElement.name
 		if p.cache != nil {
-			at = p.cache.Node
+			at, element = p.cache.Node, p.cache.Name
 		}
-		b.at(at, "there are several cacheManagers; say with an httpSessionCache's cacheManagerRef which one keeps the sessions: %s", configtree.OrList(ids))
+		b.at(at, "there are several cacheManagers; say with an %s's %s which one keeps the sessions: %s", element, p.reference(), configtree.OrList(ids))
+	default:
+		known = true
 	}
-	return managers[0].ID
+	return managers[0].ID, known
 }
 
 // distinctCaches checks that no two users of a cache manager want the same cache.

@@ -29,8 +29,8 @@
 //	                                                httpSession:
 //	                                                  invalidationTimeout: 1h
 //
-// A cacheManager is all that a file needs. The names and units of httpSession and
-// httpSessionCache are Open Liberty's; Config.Describe lists them with their defaults, and
+// A cacheManager is all that a file needs. The names and units of httpSession,
+// httpSessionCache and httpSessionDatabase are Open Liberty's; Config.Describe lists them with their defaults, and
 // where those are safer than Open Liberty's. Attributes that would not be obeyed are
 // refused with the reason.
 //
@@ -48,7 +48,8 @@
 // # Sessions
 //
 // An httpSessionCache belongs to the httpSession with the same id; where there is one of
-// each, they need none. Without an httpSessionCache, sessions are in the only cacheManager.
+// each, they need none. An httpSessionDatabase is one whose cacheManager has the provider sql, and
+// names its table. Without either, sessions are in the only cacheManager.
 // A file with one cacheManager and neither element has sessions with every default, as in
 // Open Liberty; a program without sessions sets Config.Sessions to nil before it opens the
 // Config. The cache of an httpSession is called sessions, or sessions.id if it has an id,
@@ -95,7 +96,7 @@ type CacheManager struct {
 	at *configtree.Node
 }
 
-// A Session is an httpSession of the file, with its httpSessionCache.
+// A Session is an httpSession of the file, with its httpSessionCache or httpSessionDatabase.
 type Session struct {
 	// ID is its id; empty if it is the only one and has none.
 	ID string

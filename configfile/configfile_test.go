@@ -122,7 +122,7 @@ func TestBounds(t *testing.T) {
 		{"keys", "a.yaml", "cacheManager: [" + strings.Repeat("a,", 10_001) + "]",
 			"a.yaml: the document has more than 10000 elements and attributes"},
 		{"a name", "a.yaml", smallYAML + strings.Repeat("long", 1<<16) + ": 1\n",
-			`a.yaml:2:1: unknown name "` + strings.Repeat("long", 16) + `…"; there are cacheManager, httpSession, httpSessionCache, shutdown`},
+			`a.yaml:2:1: unknown name "` + strings.Repeat("long", 16) + `…"; there are cacheManager, httpSession, httpSessionCache, httpSessionDatabase, shutdown`},
 		{"a value", "a.yaml", "cacheManager: {provider: " + strings.Repeat("long", 1<<16) + "}",
 			`a.yaml:1:16: cacheManager.provider: unknown provider "` + strings.Repeat("long", 245) + "lo…"},
 	}

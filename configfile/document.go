@@ -14,17 +14,18 @@ import (
 var documentElement = &element{
 	name:  rootName,
 	doc:   "Configures caches and HTTP sessions.",
-	inner: []*element{managerElement, sessionElement, sessionCacheElement, shutdownElement},
+	inner: []*element{managerElement, sessionElement, sessionCacheElement, sessionDatabaseElement, shutdownElement},
 	refused: map[string]string{
-		rootName:              "the document as a whole is the element keepsake; leave this one out",
-		serverName:            "the document as a whole is the element keepsake; leave this one out",
-		"include":             "a file stands alone",
-		"variable":            "variables are those of the environment, ${NAME}",
-		"cachingProvider":     "providers are linked into the program; name one in cacheManager",
-		"library":             "providers are linked into the program; name one in cacheManager",
-		"cache":               "a cache stands inside of its cacheManager",
-		"featureManager":      "there are no features to switch on",
-		"httpSessionDatabase": "sessions are kept in a cacheManager, and its provider sql keeps them in a database; the data source is its url, and tableName one of its properties",
+		rootName:          "the document as a whole is the element keepsake; leave this one out",
+		serverName:        "the document as a whole is the element keepsake; leave this one out",
+		"include":         "a file stands alone",
+		"variable":        "variables are those of the environment, ${NAME}",
+		"cachingProvider": "providers are linked into the program; name one in cacheManager",
+		"library":         "providers are linked into the program; name one in cacheManager",
+		"cache":           "a cache stands inside of its cacheManager",
+		"dataSource":      "a database is a cacheManager with provider sql, and its address is the property url",
+		"jdbcDriver":      "providers are linked into the program; name sql in cacheManager",
+		"featureManager":  "there are no features to switch on",
 	},
 }
 
@@ -85,10 +86,10 @@ var sessionCacheElement = &element{
 			Doc: "What the name of the sessions' cache begins with, so that deployments can share a provider."}, valid: validPrefix},
 	},
 	fixed: []fixed{
-		{Setting: driver.Setting{Name: "writeFrequency", OneOf: []string{"END_OF_SERVLET_SERVICE", "MANUAL_UPDATE", "TIME_BASED_WRITE"}},
-			only: "END_OF_SERVLET_SERVICE", why: "changes are stored before the first byte of the response leaves, so that no server's end loses them"},
+		{Setting: driver.Setting{Name: "writeFrequency", OneOf: writeFrequencies},
+			only: "END_OF_SERVLET_SERVICE", why: storedAtOnce},
 		{Setting: driver.Setting{Name: "writeContents", OneOf: []string{"ONLY_SET_ATTRIBUTES", "GET_AND_SET_ATTRIBUTES", "ALL_SESSION_ATTRIBUTES"}},
-			only: "ONLY_SET_ATTRIBUTES", why: "attributes are stored when they are set; one that was changed in place must be set again"},
+			only: "ONLY_SET_ATTRIBUTES", why: storedWhenSet},
 		{Setting: driver.Setting{Name: "appInCacheName", Kind: driver.KindBool},
 			only: "false", why: "a program is one application; set them apart with cacheNamePrefix"},
 	},
@@ -99,7 +100,7 @@ var sessionCacheElement = &element{
 		"enableBetaSupportForInfinispan": "there is nothing to enable",
 		"uri":                            "it belongs to the cacheManager",
 		"properties":                     "they belong to the cacheManager",
-		"writeInterval":                  "nothing is written at intervals; changes are stored before the response leaves",
+		"writeInterval":                  notAtIntervals,
 		"cacheSeparator":                 "cache names need no encoding here",
 		"scheduleInvalidationFirstHour":  noReaper,
 		"scheduleInvalidationSecondHour": noReaper,
@@ -109,7 +110,15 @@ var sessionCacheElement = &element{
 
 const linkedIn = "providers are linked into the program, and no library is loaded; give the name of one as provider, and its own file as uri"
 
-const noReaper = "the provider ends each session at its deadline; there is no reaper to schedule"
+// What httpSessionCache and httpSessionDatabase say about the same names.
+const (
+	noReaper       = "the provider ends each session at its deadline; there is no reaper to schedule"
+	notAtIntervals = "nothing is written at intervals; changes are stored before the response leaves"
+	storedAtOnce   = "changes are stored before the first byte of the response leaves, so that no server's end loses them"
+	storedWhenSet  = "attributes are stored when they are set; one that was changed in place must be set again"
+)
+
+var writeFrequencies = []string{"END_OF_SERVLET_SERVICE", "MANUAL_UPDATE", "TIME_BASED_WRITE"}
 
 var (
 	idPattern     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)

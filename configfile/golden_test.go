@@ -105,7 +105,7 @@ func TestValidDocuments(t *testing.T) {
 // withoutSecrets puts in place what Describe does.
 func withoutSecrets(cfg *configfile.Config) *configfile.Config {
 	for _, m := range cfg.CacheManagers {
-		for _, name := range []string{"password", "secret"} {
+		for _, name := range []string{"password", "secret", "url"} {
 			if _, ok := m.Config.Settings[name]; ok {
 				m.Config.Settings[name] = "***"
 			}

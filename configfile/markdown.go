@@ -14,7 +14,7 @@ import (
 // provider that is linked into the program.
 func Markdown() []byte {
 	var b bytes.Buffer
-	for _, e := range []*element{managerElement, cacheElement, sessionElement, sessionCacheElement, shutdownElement} {
+	for _, e := range []*element{managerElement, cacheElement, sessionElement, sessionCacheElement, sessionDatabaseElement, shutdownElement} {
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n", e.name, e.doc)
 		e.table(&b, "")
 		if len(e.fixed) > 0 {
