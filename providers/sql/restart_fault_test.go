@@ -2,12 +2,9 @@ package sql_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
-	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,7 +40,7 @@ func TestFaultRestart(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			var wg sync.WaitGroup
-			for i := range 8 {
+			for i := range writers {
 				wg.Go(func() { c.count(ctx, i, wanted) })
 			}
 			kills := 0
@@ -64,51 +61,4 @@ func TestFaultRestart(t *testing.T) {
 			}
 		})
 	}
-}
-
-// counters are the records that writers count in.
-type counters struct {
-	caches                         []driver.Cache
-	acknowledged, unknown, refused atomic.Int64
-	ids                            atomic.Int64
-}
-
-const counterKeys = 4
-
-// count counts up, in a key that another writer uses through the other provider, until enough is acknowledged.
-func (c *counters) count(ctx context.Context, writer int, wanted int64) {
-	cache, key := c.caches[writer%2], strconv.Itoa(writer/2%counterKeys)
-	for c.acknowledged.Load() < wanted && ctx.Err() == nil {
-		item, found, err := cache.Get(ctx, key)
-		if err != nil {
-			c.refused.Add(1)
-			continue
-		}
-		n := 0
-		if found {
-			n, _ = strconv.Atoi(string(item.Record[driver.WriteIDBytes:]))
-		}
-		swapped, _, err := cache.Swap(ctx, key, item.Token, record(int(c.ids.Add(1)), strconv.Itoa(n+1)), time.Time{})
-		switch {
-		case errors.Is(err, driver.ErrIndeterminate):
-			c.unknown.Add(1)
-		case err != nil:
-			c.refused.Add(1)
-		case swapped:
-			c.acknowledged.Add(1)
-		}
-	}
-}
-
-func (c *counters) sum(t *testing.T) (sum int64) {
-	for i := range counterKeys {
-		item, found, err := c.caches[0].Get(t.Context(), strconv.Itoa(i))
-		must(t, err)
-		if found {
-			n, err := strconv.ParseInt(string(item.Record[driver.WriteIDBytes:]), 10, 64)
-			must(t, err)
-			sum += n
-		}
-	}
-	return sum
 }

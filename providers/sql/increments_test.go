@@ -1,0 +1,139 @@
+package sql_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/providers/sql"
+)
+
+// TestIncrements: of 4,000 increments by eight writers of two processes none is lost. The race
+// detector makes them many times slower, so there are fewer with it; make test runs it without as well.
+func TestIncrements(t *testing.T) {
+	wanted := 4000
+	if raceEnabled {
+		wanted = 400
+	}
+	for _, database := range databases {
+		t.Run(database.name, func(t *testing.T) {
+			url := database.url(t)
+			c := counters{caches: []driver.Cache{open(t, connect(t, sql.Options{URL: url}), driver.CacheOptions{})}}
+			outputs := make([]string, 2)
+			var wg sync.WaitGroup
+			for i := range outputs {
+				wg.Go(func() {
+					cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWriter$", "-test.v")
+					cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %s", writerTask, i, wanted/len(outputs), url))
+					out, err := cmd.CombinedOutput()
+					outputs[i] = string(out)
+					if err != nil {
+						t.Errorf("process %d: %v\n%s", i, err, out)
+					}
+				})
+			}
+			wg.Wait()
+			acknowledged, unknown := 0, 0
+			for _, out := range outputs {
+				var some, more int
+				_, text, _ := strings.Cut(out, writerReport)
+				if _, err := fmt.Sscan(text, &some, &more); err != nil {
+					t.Fatalf("a process printed:\n%s", out)
+				}
+				acknowledged, unknown = acknowledged+some, unknown+more
+			}
+			counted := int(c.sum(t))
+			t.Logf("%d acknowledged increments, %d unknown; %d counted", acknowledged, unknown, counted)
+			if acknowledged < wanted || counted < acknowledged || counted > acknowledged+unknown {
+				t.Errorf("%d increments are acknowledged, want %d; %d are counted, and %d may be", acknowledged, wanted, counted, unknown)
+			}
+		})
+	}
+}
+
+// writerTask names the variable that makes this program one of two processes: its number, how many
+// increments it makes, and the database.
+const writerTask = "KEEPSAKE_SQL_WRITER"
+
+// writerReport stands before how many of its increments were acknowledged, and how many are unknown.
+const writerReport = "increments: "
+
+// TestWriter is the other processes of TestIncrements.
+func TestWriter(t *testing.T) {
+	var process int
+	var wanted int64
+	var url string
+	if _, err := fmt.Sscan(os.Getenv(writerTask), &process, &wanted, &url); err != nil {
+		t.Skip("it is started by other tests")
+	}
+	var c counters
+	for range 2 {
+		c.caches = append(c.caches, open(t, connect(t, sql.Options{URL: url}), driver.CacheOptions{}))
+	}
+	c.ids.Store(int64(process) << 24) // which no other process gives its records
+	var wg sync.WaitGroup
+	for i := range writers / 2 {
+		wg.Go(func() { c.count(t.Context(), i, wanted) })
+	}
+	wg.Wait()
+	fmt.Println(writerReport, c.acknowledged.Load(), c.unknown.Load())
+}
+
+// counters are the records that writers count in.
+type counters struct {
+	caches                         []driver.Cache
+	acknowledged, unknown, refused atomic.Int64
+	ids                            atomic.Int64
+}
+
+const (
+	writers     = 8
+	counterKeys = 4
+)
+
+// count counts up, in a key that another writer uses through the other provider, until enough is acknowledged.
+func (c *counters) count(ctx context.Context, writer int, wanted int64) {
+	cache, key := c.caches[writer%2], strconv.Itoa(writer/2%counterKeys)
+	for c.acknowledged.Load() < wanted && ctx.Err() == nil {
+		item, found, err := cache.Get(ctx, key)
+		if err != nil {
+			c.refused.Add(1)
+			continue
+		}
+		n := 0
+		if found {
+			n, _ = strconv.Atoi(string(item.Record[driver.WriteIDBytes:]))
+		}
+		swapped, _, err := cache.Swap(ctx, key, item.Token, record(int(c.ids.Add(1)), strconv.Itoa(n+1)), time.Time{})
+		switch {
+		case errors.Is(err, driver.ErrIndeterminate):
+			c.unknown.Add(1)
+		case err != nil:
+			c.refused.Add(1)
+		case swapped:
+			c.acknowledged.Add(1)
+		}
+	}
+}
+
+func (c *counters) sum(t *testing.T) (sum int64) {
+	for i := range counterKeys {
+		item, found, err := c.caches[0].Get(t.Context(), strconv.Itoa(i))
+		must(t, err)
+		if found {
+			n, err := strconv.ParseInt(string(item.Record[driver.WriteIDBytes:]), 10, 64)
+			must(t, err)
+			sum += n
+		}
+	}
+	return sum
+}
