@@ -180,7 +180,7 @@ func (p *Provider) Ping(ctx context.Context) error {
 	}
 	var all error
 	for _, server := range primaries {
-		_, err := p.readOn(ctx, server, func(b rueidis.Builder) rueidis.Completed { return b.Ping().Build() })
+		_, err := p.readOn(ctx, server.client, func(b rueidis.Builder) rueidis.Completed { return b.Ping().Build() })
 		if err != nil && all == nil {
 			all = err
 		} else if err != nil {

@@ -3,8 +3,10 @@ package redis
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
-	"strconv"
+	"slices"
+	"strings"
 
 	"github.com/redis/rueidis"
 
@@ -24,11 +26,31 @@ func (p *Provider) failsOver() bool {
 
 var errMoving = fmt.Errorf("%w: the cluster has no primary for some keys, or is being changed", driver.ErrUnavailable)
 
-// primaries returns a client for each server that has records of its own, which together have all
-// of them.
-func (p *Provider) primaries(ctx context.Context) ([]rueidis.Client, error) {
+// A primary is a server that has records of its own.
+type primary struct {
+	addr   string
+	client rueidis.Client
+	slots  []slotRange // in a cluster, in their order
+}
+
+// A slotRange is some of the parts of a cluster's keys.
+type slotRange struct{ first, last int64 }
+
+// has reports whether the primary has a slot.
+func (p *primary) has(slot int64) bool {
+	return slices.ContainsFunc(p.slots, func(r slotRange) bool { return r.first <= slot && slot <= r.last })
+}
+
+// sameAs reports whether another primary is this one, with the same slots.
+func (p primary) sameAs(other primary) bool {
+	return p.addr == other.addr && slices.Equal(p.slots, other.slots)
+}
+
+// primaries returns each server that has records of its own, in the order of their addresses. Together
+// they have all of them.
+func (p *Provider) primaries(ctx context.Context) ([]primary, error) {
 	if !p.clustered() {
-		return []rueidis.Client{p.client}, nil
+		return []primary{{addr: addressOf(p.client), client: p.client}}, nil
 	}
 	m, err := p.read(ctx, func(b rueidis.Builder) rueidis.Completed { return b.ClusterSlots().Build() })
 	if err != nil {
@@ -39,42 +61,48 @@ func (p *Provider) primaries(ctx context.Context) ([]rueidis.Client, error) {
 		return nil, errMoving
 	}
 	known := p.client.Nodes()
-	found := make(map[string]rueidis.Client)
+	found := make(map[string]primary)
 	covered := int64(0)
-	for _, r := range ranges {
-		first, last, addr, ok := slotRange(r)
+	for _, line := range ranges {
+		r, addr, ok := slotsIn(line)
 		if !ok || known[addr] == nil {
 			return nil, errMoving
 		}
-		found[addr] = known[addr]
-		covered += last - first + 1
+		found[addr] = primary{addr, known[addr], append(found[addr].slots, r)}
+		covered += r.last - r.first + 1
 	}
 	if covered != slots {
 		return nil, errMoving
 	}
-	list := make([]rueidis.Client, 0, len(found))
-	for _, c := range found {
-		list = append(list, c)
+	list := slices.SortedFunc(maps.Values(found), func(a, b primary) int { return strings.Compare(a.addr, b.addr) })
+	for _, one := range list {
+		slices.SortFunc(one.slots, func(a, b slotRange) int { return int(a.first - b.first) })
 	}
 	return list, nil
 }
 
-// slotRange reads one line of CLUSTER SLOTS: the first and the last slot, and its primary.
-func slotRange(r rueidis.RedisMessage) (first, last int64, addr string, ok bool) {
-	parts, err := r.ToArray()
+// slotsIn reads one line of CLUSTER SLOTS: some slots, and their primary.
+func slotsIn(line rueidis.RedisMessage) (r slotRange, addr string, ok bool) {
+	parts, err := line.ToArray()
 	if err != nil || len(parts) < 3 {
-		return 0, 0, "", false
+		return slotRange{}, "", false
 	}
-	primary, err := parts[2].ToArray()
-	if err != nil || len(primary) < 2 {
-		return 0, 0, "", false
+	server, err := parts[2].ToArray()
+	if err != nil || len(server) < 2 {
+		return slotRange{}, "", false
 	}
-	host, err := primary[0].ToString()
-	port, err2 := primary[1].AsInt64()
+	host, err := server[0].ToString()
+	port, err2 := server[1].AsInt64()
 	if err != nil || err2 != nil {
-		return 0, 0, "", false
+		return slotRange{}, "", false
 	}
-	first, err = parts[0].AsInt64()
-	last, err2 = parts[1].AsInt64()
-	return first, last, net.JoinHostPort(host, strconv.FormatInt(port, 10)), err == nil && err2 == nil
+	r.first, err = parts[0].AsInt64()
+	r.last, err2 = parts[1].AsInt64()
+	return r, net.JoinHostPort(host, text(port)), err == nil && err2 == nil
+}
+
+// slotOf returns the slot of a name in a cluster.
+func (p *Provider) slotOf(name string) int64 {
+	command := p.client.B().Get().Key(name).Build()
+	return int64(command.Slot())
 }

@@ -25,7 +25,7 @@ func (p *Provider) probe(ctx context.Context) error {
 		return err
 	}
 	for _, server := range primaries {
-		info, err := p.info(ctx, server)
+		info, err := p.info(ctx, server.client)
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (p *Provider) probe(ctx context.Context) error {
 		}
 		if n, err := strconv.Atoi(info["connected_slaves"]); err == nil && n < p.opts.Replicas {
 			p.opts.Logger.Warn("redis: the primary has fewer replicas than durability asks for; writes fail as long as that is so",
-				"server", addressOf(server), "replicas", n, "durability", p.opts.Replicas)
+				"server", server.addr, "replicas", n, "durability", p.opts.Replicas)
 		}
 		policy := info["maxmemory_policy"]
 		if memory := info["maxmemory"]; memory == "0" || memory == "" || policy == "" || policy == "noeviction" {
@@ -47,7 +47,7 @@ func (p *Provider) probe(ctx context.Context) error {
 		}
 		p.traits.evicts = true
 		p.opts.Logger.Warn("redis: the server may drop entries and sessions when its memory is full; set its maxmemory-policy to noeviction",
-			"server", addressOf(server), "policy", policy)
+			"server", server.addr, "policy", policy)
 	}
 	return p.tryScripts(ctx)
 }

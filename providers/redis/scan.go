@@ -25,7 +25,7 @@ func (p *Provider) names(ctx context.Context, pattern string) iter.Seq2[[]string
 		}
 		for _, server := range primaries {
 			for cursor, more := uint64(0), true; more; more = cursor != 0 {
-				page, err := p.page(ctx, server, pattern, cursor)
+				page, err := p.page(ctx, server.client, pattern, cursor)
 				if err != nil {
 					yield(nil, err)
 					return
