@@ -10,7 +10,7 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// An answer is what the first word of an error of a server means. In every case nothing was
+// An answer is what the first word of an error of a server means. In every case but UNTOLD nothing was
 // done.
 type answer struct {
 	code  string
@@ -44,6 +44,7 @@ var answers = []answer{
 	{"DENIED", driver.ErrMisconfigured, "the server takes no connections from other machines (protected-mode)", false},
 	{"WRONGTYPE", errForeign, "", false},
 	{"FOREIGN", errForeign, "", false},
+	{"UNTOLD", driver.ErrIndeterminate, "it was carried out, but those who watch do not know: the user may not publish; docs/operations.md has the rules", false},
 	{"EXECABORT", driver.ErrUnavailable, "the server has refused the request", false},
 }
 

@@ -142,8 +142,8 @@ func TestAFullServer(t *testing.T) {
 
 func TestLogins(t *testing.T) {
 	plain := servertest.Redis(t).Addr
-	strict := servertest.Redis(t, "--requirepass", "s3cret", "--user", "app", "on", ">apps3cret", "~keepsake:*", "~keepsake@*",
-		"+get", "+set", "+getdel", "+del", "+unlink", "+getrange", "+setrange", "+pexpire", "+persist", "+evalsha", "+eval", "+scan", "+ping", "+info", "+hello",
+	strict := servertest.Redis(t, "--requirepass", "s3cret", "--user", "app", "on", ">apps3cret", "~keepsake:*", "~keepsake@*", "&keepsake:*",
+		"+get", "+set", "+getdel", "+del", "+unlink", "+getrange", "+setrange", "+pexpire", "+persist", "+evalsha", "+eval", "+scan", "+ping", "+publish", "+subscribe", "+time", "+zadd", "+zrem", "+zrangebyscore", "+info", "+hello",
 		"--user", "reader", "on", ">apps3cret", "~*", "+@read", "+ping", "+hello").Addr
 	for _, test := range []struct {
 		name  string
@@ -173,6 +173,9 @@ func TestLogins(t *testing.T) {
 					}
 				}
 				check(t, c.(driver.Clearer).Clear(t.Context()))
+				w := watch(t, c)
+				check(t, c.Put(t.Context(), "k", record("x"), time.Now().Add(time.Millisecond)))
+				w.await(t, 1, "expired k <x")
 				return
 			}
 			if !errors.Is(err, test.means) || !strings.Contains(err.Error(), test.text) {

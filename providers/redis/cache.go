@@ -54,7 +54,7 @@ func set(name string, record []byte, deadline time.Time, previous bool) request 
 	value := rueidis.BinaryString(seal(record, deadline))
 	return func(b rueidis.Builder) rueidis.Completed {
 		set := b.Set().Key(name).Value(value)
-		switch ms := life(deadline, time.Now()); {
+		switch ms := life(deadline, time.Now(), grace); {
 		case ms == 0 && previous:
 			return set.Get().Build()
 		case ms == 0:
@@ -114,7 +114,11 @@ func (c *cache) Put(ctx context.Context, key string, record []byte, deadline tim
 		return err
 	}
 	l, err := c.generation(ctx)
-	if err == nil {
+	switch {
+	case err != nil:
+	case l.watched:
+		_, err = c.change(ctx, l, change{kind: anyway, key: key, record: record, deadline: deadline})
+	default:
 		_, err = c.provider.write(ctx, set(l.head+key, record, deadline, false))
 	}
 	return err
@@ -125,18 +129,20 @@ func (c *cache) PutBatch(ctx context.Context, entries []driver.Entry) []error {
 	l, err := c.generation(ctx)
 	errs := make([]error, len(entries))
 	var which []int
-	var requests []request
 	for i, e := range entries {
-		if errs[i] = err; err != nil {
-			continue
+		if errs[i] = err; err == nil {
+			errs[i] = c.check(e.Record)
 		}
-		if errs[i] = c.check(e.Record); errs[i] == nil {
-			which, requests = append(which, i), append(requests, set(l.head+e.Key, e.Record, e.Deadline, false))
+		if errs[i] == nil {
+			which = append(which, i)
 		}
 	}
-	if len(requests) > 0 {
-		_, failures := c.provider.callAll(ctx, true, requests)
-		for i, failed := range failures {
+	if len(which) > 0 {
+		put := make([]driver.Entry, len(which))
+		for i, n := range which {
+			put[i] = entries[n]
+		}
+		for i, failed := range c.putAll(ctx, l, put) {
 			errs[which[i]] = failed
 		}
 	}
@@ -148,10 +154,27 @@ func (c *cache) PutBatch(ctx context.Context, entries []driver.Entry) []error {
 	return nil
 }
 
+// putAll puts every entry, and returns an error or nil for each.
+func (c *cache) putAll(ctx context.Context, l *lease, entries []driver.Entry) []error {
+	if l.watched {
+		return c.changeAll(ctx, l, entries)
+	}
+	requests := make([]request, len(entries))
+	for i, e := range entries {
+		requests[i] = set(l.head+e.Key, e.Record, e.Deadline, false)
+	}
+	_, errs := c.provider.callAll(ctx, true, requests)
+	return errs
+}
+
 // Delete implements driver.Cache.
 func (c *cache) Delete(ctx context.Context, key string) error {
 	l, err := c.generation(ctx)
-	if err == nil {
+	switch {
+	case err != nil:
+	case l.watched:
+		_, err = c.change(ctx, l, change{kind: anyway, key: key})
+	default:
 		_, err = c.provider.write(ctx, func(b rueidis.Builder) rueidis.Completed { return b.Del().Key(l.head + key).Build() })
 	}
 	return err
@@ -165,6 +188,13 @@ func (c *cache) Exchange(ctx context.Context, key string, record []byte, deadlin
 	}
 	if err != nil {
 		return driver.Item{}, false, err
+	}
+	if l.watched {
+		m, err := c.change(ctx, l, change{kind: exchange, key: key, record: record, deadline: deadline})
+		if err != nil {
+			return driver.Item{}, false, err
+		}
+		return item(m)
 	}
 	r := set(l.head+key, record, deadline, true)
 	if record == nil {
@@ -186,11 +216,14 @@ func (c *cache) Touch(ctx context.Context, key string, token driver.Token, deadl
 	}
 	now := time.Now()
 	m, err := c.provider.run(ctx, c.provider.traits.touch, l.head+key, text(now.UnixMilli()), string(token.B),
-		string(appendEnvelope(nil, deadline)), text(life(deadline, now)))
+		string(appendEnvelope(nil, deadline)), text(life(deadline, now, l.grace())))
 	if err != nil {
 		return false, err
 	}
 	n, err := m.AsInt64()
+	if n == 1 {
+		c.note(ctx, l, map[string]time.Time{key: deadline})
+	}
 	return n == 1, err
 }
 
@@ -203,12 +236,13 @@ func (c *cache) Swap(ctx context.Context, key string, old driver.Token, record [
 	if err != nil {
 		return false, nil, err
 	}
-	value := ""
-	if record != nil {
-		value = rueidis.BinaryString(seal(record, deadline))
+	var m rueidis.RedisMessage
+	if l.watched {
+		m, err = c.change(ctx, l, change{kind: onlyIf, id: old.B, key: key, record: record, deadline: deadline})
+	} else {
+		now := time.Now()
+		m, err = c.provider.run(ctx, swapScript, l.head+key, text(now.UnixMilli()), string(old.B), sealed(record, deadline), text(life(deadline, now, grace)))
 	}
-	now := time.Now()
-	m, err := c.provider.run(ctx, swapScript, l.head+key, text(now.UnixMilli()), string(old.B), value, text(life(deadline, now)))
 	if err != nil {
 		return false, nil, err
 	}

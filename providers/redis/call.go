@@ -214,6 +214,37 @@ func (p *Provider) callAll(ctx context.Context, writes bool, rs []request) ([]ru
 	}
 }
 
+// A runnable is a script on a key.
+type runnable struct {
+	key  string
+	args []string
+}
+
+// runAll executes a script on several keys in one round trip, or two if a server does not have it. It
+// returns a message or an error for each.
+func (p *Provider) runAll(ctx context.Context, s script, on []runnable) ([]rueidis.RedisMessage, []error) {
+	requests := make([]request, len(on))
+	for i, r := range on {
+		requests[i] = func(b rueidis.Builder) rueidis.Completed { return s.bySum(b, r.key, r.args...) }
+	}
+	messages, errs := p.callAll(ctx, true, requests)
+	var left []int
+	requests = requests[:0]
+	for i, err := range errs {
+		if errors.Is(err, errNoScript) {
+			left = append(left, i)
+			requests = append(requests, func(b rueidis.Builder) rueidis.Completed { return s.byText(b, on[i].key, on[i].args...) })
+		}
+	}
+	if len(left) > 0 {
+		again, failures := p.callAll(ctx, true, requests)
+		for n, i := range left {
+			messages[i], errs[i] = again[n], failures[n]
+		}
+	}
+	return messages, errs
+}
+
 // repeatable reports whether an error is an answer that passes.
 func repeatable(err error) bool {
 	a, ok := refusal(err)

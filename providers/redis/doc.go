@@ -14,8 +14,8 @@
 // script with one key, and is atomic across processes. Deadlines are exact, to the millisecond.
 //
 // Get, Put, Delete, Swap, Exchange and Touch are one exchange with the server; a batch is one, too.
-// Once a second a call also asks for the cache's generation: one that reads does so in the same
-// exchange, and one that writes in another one before it. So a session is read in one round trip
+// Once a second a call also asks for the cache's generation, and whether anybody watches: one that reads does so
+// in the same exchange, and one that writes in another one before it. So a session is read in one round trip
 // and written in two.
 //
 // # Keys and records
@@ -28,7 +28,8 @@
 // else under such a key is an error that matches jcache.ErrMisconfigured, and is not written over
 // by a Swap.
 //
-// Other keys begin with prefix:cache@, which is no cache's name: the generation, and locks.
+// Other keys begin with prefix:cache@, which is no cache's name: the generation, locks, and what is needed for
+// watching.
 //
 // # When a primary fails
 //
@@ -53,6 +54,28 @@
 // deadline stands in the value, so the server's clock decides nothing: the server is told how much
 // of the life is left, and ten seconds more, to forget the record. So a replica whose clock is
 // ahead by less may become the primary, and nothing dies too early.
+//
+// # Watching
+//
+// While somebody watches a cache, in whatever process, its writes are scripts which publish what they did in the same
+// step, with the record that was there before. Nothing is published while nobody watches: the key prefix:cache@watched
+// is there while somebody does, and is looked at once a second. So the first watcher of a cache waits for that
+// long. What begins after Watch returned is told; a write that was under way may not be.
+//
+// An expiry is told once, with the record, by whichever process is in charge of that: it takes what is due from
+// prefix:cache@deadlines, a sorted set, and removes each record in the step that tells of it. Its clock decides. The other processes
+// stand by. A write of a record with a deadline costs one more round trip meanwhile, and dead records stay for a minute.
+// What expires while none of those who watch can reach the servers for a minute, or was written by a process that
+// ended before it noted the deadline, is not told until another process is in charge: that one looks through all records.
+//
+// Each watcher is told of a gap when a connection ends, when another server becomes a primary, when slots move, and when the servers forgot
+// that somebody watches; and again when it hears everything once more. A watcher that is too slow for what is published is cut off by the
+// server (client-output-buffer-limit pubsub), which is a gap as well.
+//
+// In a cluster the channel is an ordinary one, of which each primary is asked for the keys that it has; what it
+// passes on for others is ignored, since that may get lost unnoticed. Sharded channels would be one for each of the
+// 16,384 slots, because a script may only publish to the slots of its keys, and need Redis 7. A write that is told
+// is sent to every server of the cluster.
 //
 // # Clear
 //

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -20,8 +22,11 @@ const (
 )
 
 // grace is how much longer than it lives a record is kept, for a server whose clock runs ahead.
-// Nobody sees it any more.
-const grace = 10 * time.Second
+// Nobody sees it any more. While somebody watches it is longer, for whoever tells that it has expired.
+const (
+	grace        = 10 * time.Second
+	watchedGrace = time.Minute
+)
 
 var errForeign = fmt.Errorf("%w: a value under a key of this cache was not written by this provider; give it a prefix of its own", driver.ErrMisconfigured)
 
@@ -49,6 +54,14 @@ func seal(record []byte, deadline time.Time) []byte {
 	return append(appendEnvelope(make([]byte, 0, envelopeBytes+len(record)), deadline), record...)
 }
 
+// sealed is the value of a record as an argument. Nothing: there is no record.
+func sealed(record []byte, deadline time.Time) string {
+	if record == nil {
+		return ""
+	}
+	return rueidis.BinaryString(seal(record, deadline))
+}
+
 // open returns the item in a value; live is false for one that is past its deadline.
 func open(value []byte, now time.Time) (item driver.Item, live bool, err error) {
 	if len(value) < envelopeBytes+driver.WriteIDBytes || string(value[:len(envelopeMark)]) != envelopeMark {
@@ -56,8 +69,7 @@ func open(value []byte, now time.Time) (item driver.Item, live bool, err error) 
 	}
 	record := value[envelopeBytes:len(value):len(value)]
 	item = driver.Item{Record: record, Token: driver.Token{B: record[:driver.WriteIDBytes:driver.WriteIDBytes]}}
-	if ms := binary.BigEndian.Uint64(value) & lastDeadline; ms != 0 {
-		item.Deadline = time.UnixMilli(int64(ms))
+	if item.Deadline = deadlineIn(value); !item.Deadline.IsZero() {
 		if !now.Before(item.Deadline) {
 			return driver.Item{}, false, nil
 		}
@@ -65,8 +77,16 @@ func open(value []byte, now time.Time) (item driver.Item, live bool, err error) 
 	return item, true, nil
 }
 
+// deadlineIn returns the deadline in an envelope. Zero: there is none.
+func deadlineIn(envelope []byte) time.Time {
+	if ms := binary.BigEndian.Uint64(envelope) & lastDeadline; ms != 0 {
+		return time.UnixMilli(int64(ms))
+	}
+	return time.Time{}
+}
+
 // life is for how many milliseconds the server keeps a record. Zero: for ever.
-func life(deadline, now time.Time) int64 {
+func life(deadline, now time.Time, grace time.Duration) int64 {
 	if deadline.IsZero() {
 		return 0
 	}

@@ -35,7 +35,7 @@ func TestDeadlines(t *testing.T) {
 		{time.Unix(-5, 0), 1, 1},
 		{time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC), lastDeadline, lastDeadline - now.UnixMilli() + 10_000},
 	} {
-		if ms, l := milliseconds(test.deadline), life(test.deadline, now); ms != test.ms || l != test.life {
+		if ms, l := milliseconds(test.deadline), life(test.deadline, now, grace); ms != test.ms || l != test.life {
 			t.Errorf("%v: %d and %d, want %d and %d", test.deadline, ms, l, test.ms, test.life)
 		}
 	}

@@ -23,6 +23,7 @@ const (
 type lease struct {
 	number  int64     // zero: the cache was never cleared
 	head    string    // what stands before the keys
+	watched bool      // writes must be told
 	fetched time.Time // before the request was sent
 }
 
@@ -38,6 +39,14 @@ func (c *cache) headOf(number int64) string {
 	return c.base + "@" + text(number) + ":"
 }
 
+// grace is how much longer than they live records are kept.
+func (l *lease) grace() time.Duration {
+	if l.watched {
+		return watchedGrace
+	}
+	return grace
+}
+
 // valid reports whether a lease has not ended. The monotonic clock stands still while a machine is
 // suspended; the other one does not.
 func (l *lease) valid() bool {
@@ -51,54 +60,54 @@ func (c *cache) generation(ctx context.Context) (*lease, error) {
 		return have, nil
 	}
 	asked := time.Now()
-	m, err := c.provider.read(ctx, get(c.generationKey()))
+	messages, err := c.readIn(ctx, nil, nil, c.state())
 	if err != nil {
 		return nil, err
 	}
-	return c.learn(ctx, m, asked)
+	return c.learn(ctx, messages, asked)
 }
 
-// learn keeps the generation in an answer, and returns what is the cache's now.
-func (c *cache) learn(ctx context.Context, m rueidis.RedisMessage, asked time.Time) (*lease, error) {
-	number, err := numberIn(m)
+// state asks for what a lease knows.
+func (c *cache) state() []request { return []request{get(c.generationKey()), get(c.watchedKey())} }
+
+// learn keeps the state in an answer, and returns what is the cache's now.
+func (c *cache) learn(ctx context.Context, state []rueidis.RedisMessage, asked time.Time) (*lease, error) {
+	number, err := numberIn(state[0])
 	if err != nil {
 		return nil, err
 	}
 	if have := c.lease.Load(); number < have.number {
 		// The server has lost it, or the answer was overtaken.
-		return c.restore(ctx, have.number)
+		if number, err = c.restore(ctx, have.number); err != nil {
+			return nil, err
+		}
 	}
-	return c.keep(number, asked), nil
+	return c.keep(lease{number: number, watched: !state[1].IsNil(), fetched: asked}), nil
 }
 
 // keep keeps a lease unless there is a later one.
-func (c *cache) keep(number int64, asked time.Time) *lease {
+func (c *cache) keep(fresh lease) *lease {
 	for {
 		have := c.lease.Load()
-		if have.number > number || have.number == number && have.fetched.After(asked) {
+		if have.number > fresh.number || have.number == fresh.number && have.fetched.After(fresh.fetched) {
 			return have
 		}
-		fresh := &lease{number: number, head: have.head, fetched: asked}
-		if number != have.number {
-			fresh.head = c.headOf(number)
+		if fresh.head = have.head; fresh.number != have.number {
+			fresh.head = c.headOf(fresh.number)
 		}
-		if c.lease.CompareAndSwap(have, fresh) {
-			return fresh
+		if c.lease.CompareAndSwap(have, &fresh) {
+			return &fresh
 		}
 	}
 }
 
-// restore puts back a generation that the server has lost.
-func (c *cache) restore(ctx context.Context, number int64) (*lease, error) {
-	asked := time.Now()
+// restore puts back a generation that the server has lost, and returns the one that it has now.
+func (c *cache) restore(ctx context.Context, number int64) (int64, error) {
 	m, err := c.provider.run(ctx, restoreScript, c.generationKey(), text(number))
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	if number, err = numberIn(m); err != nil {
-		return nil, err
-	}
-	return c.keep(number, asked), nil
+	return numberIn(m)
 }
 
 func numberIn(m rueidis.RedisMessage) (int64, error) {
@@ -116,7 +125,7 @@ func numberIn(m rueidis.RedisMessage) (int64, error) {
 	return number, nil
 }
 
-// readAll reads the values of keys in one round trip, and the generation with them if the lease
+// readAll reads the values of keys in one round trip, and the state with them if the lease
 // has ended.
 func (c *cache) readAll(ctx context.Context, keys []string) ([]rueidis.RedisMessage, error) {
 	l := c.lease.Load()
@@ -124,11 +133,11 @@ func (c *cache) readAll(ctx context.Context, keys []string) ([]rueidis.RedisMess
 		return c.readIn(ctx, l, keys, nil)
 	}
 	asked := time.Now()
-	messages, err := c.readIn(ctx, l, keys, get(c.generationKey()))
+	messages, err := c.readIn(ctx, l, keys, c.state())
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := c.learn(ctx, messages[len(keys)], asked)
+	fresh, err := c.learn(ctx, messages[len(keys):], asked)
 	if err != nil {
 		return nil, err
 	}
@@ -138,20 +147,17 @@ func (c *cache) readAll(ctx context.Context, keys []string) ([]rueidis.RedisMess
 	return messages[:len(keys)], nil
 }
 
-// readIn reads the values of keys in a generation, and one thing more.
-func (c *cache) readIn(ctx context.Context, l *lease, keys []string, more request) ([]rueidis.RedisMessage, error) {
+// readIn reads the values of keys in a generation, and more besides.
+func (c *cache) readIn(ctx context.Context, l *lease, keys []string, more []request) ([]rueidis.RedisMessage, error) {
 	if len(keys) == 1 && more == nil {
 		m, err := c.provider.read(ctx, get(l.head+keys[0]))
 		return []rueidis.RedisMessage{m}, err
 	}
-	requests := make([]request, 0, len(keys)+1)
+	requests := make([]request, 0, len(keys)+len(more))
 	for _, key := range keys {
 		requests = append(requests, get(l.head+key))
 	}
-	if more != nil {
-		requests = append(requests, more)
-	}
-	messages, errs := c.provider.callAll(ctx, false, requests)
+	messages, errs := c.provider.callAll(ctx, false, append(requests, more...))
 	for _, err := range errs {
 		if err != nil {
 			return nil, err
@@ -164,8 +170,8 @@ func (c *cache) readIn(ctx context.Context, l *lease, keys []string, more reques
 func (c *cache) Clear(ctx context.Context) error {
 	ctx, cancel := c.provider.bound(ctx)
 	defer cancel()
-	asked := time.Now()
-	m, err := c.provider.run(ctx, raiseScript, c.generationKey(), text(max(asked.UnixMilli(), c.lease.Load().number+1)))
+	least := max(time.Now().UnixMilli(), c.lease.Load().number+1)
+	m, err := c.provider.run(ctx, raiseScript, c.generationKey(), text(least), c.channel())
 	if err != nil {
 		return err
 	}
@@ -173,7 +179,7 @@ func (c *cache) Clear(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.keep(number, asked)
+	c.keep(lease{number: number}) // the rest of the state is fetched by whoever needs it
 	if !wait(ctx, clearWait) {
 		return failure(ctx, context.DeadlineExceeded, true)
 	}

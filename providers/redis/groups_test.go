@@ -18,7 +18,7 @@ import (
 )
 
 // lacking is what caches on Redis cannot do.
-var lacking = []driver.Feature{driver.FeatureInvoke, driver.FeatureWatch}
+var lacking = []driver.Feature{driver.FeatureInvoke}
 
 // conforms runs the suite on another way to servers.
 func conforms(t *testing.T, name string, opts redis.Options) {
@@ -63,6 +63,7 @@ func TestCluster(t *testing.T) {
 	opts := redis.Options{Servers: g.Addrs[:1]}
 	t.Run("increments", func(t *testing.T) { increments(t, opts) })
 	t.Run("keys of all servers", func(t *testing.T) { everyServer(t, connect(t, opts)) })
+	t.Run("events of all servers", func(t *testing.T) { everyEvent(t, opts) })
 	t.Run("conformance", func(t *testing.T) { conforms(t, "redis cluster", opts) })
 	t.Run("another database", func(t *testing.T) {
 		other := opts
@@ -141,6 +142,25 @@ func everyServer(t *testing.T, p *redis.Provider) {
 	check(t, p.Ping(t.Context()))
 	if servers := p.Health().Servers; len(servers) < 3 {
 		t.Errorf("the health has %d servers: %+v", len(servers), servers)
+	}
+}
+
+// everyEvent writes keys of all slots, and is told of each once, and of the expiry.
+func everyEvent(t *testing.T, opts redis.Options) {
+	c := open(t, connect(t, opts), "told")
+	w := watch(t, open(t, connect(t, opts), "told"))
+	const n = 300
+	for i := range n {
+		key := fmt.Sprintf("{%d}", i)
+		check(t, c.Put(t.Context(), key, record(key), time.Now().Add(time.Millisecond)))
+	}
+	w.await(t, n, "expired")
+	for i := range n {
+		for _, event := range []string{"put {%d} {%d}<", "expired {%d} <{%d}"} {
+			if got := w.count(fmt.Sprintf(event, i, i)); got != 1 {
+				t.Errorf("told %d times: "+event, got, i, i)
+			}
+		}
 	}
 }
 

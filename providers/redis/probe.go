@@ -73,6 +73,13 @@ func (p *Provider) tryScripts(ctx context.Context) error {
 		p.traits.touch = touchScript
 		_, err = p.run(ctx, p.traits.touch, key, now, absent, "", "0")
 	}
+	if err != nil {
+		return err
+	}
+	// What is watched is written by scripts that publish.
+	_, err = p.write(ctx, func(b rueidis.Builder) rueidis.Completed {
+		return b.Publish().Channel(p.opts.Prefix + ":@probe").Message("").Build()
+	})
 	return err
 }
 

@@ -23,6 +23,9 @@ type Provider struct {
 	waitFor int // replicas, for each write
 	sweeper sweeper
 
+	feedsMu sync.Mutex
+	feeds   map[string]*feed // by prefix:name
+
 	calls sync.WaitGroup // that wait for a connection
 	life  context.Context
 	end   context.CancelFunc
@@ -36,7 +39,7 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", jcache.ErrInvalid, err)
 	}
-	p := &Provider{opts: opts, link: link{start: time.Now(), within: 2*opts.ConnectTimeout + opts.RequestTimeout}}
+	p := &Provider{opts: opts, feeds: make(map[string]*feed), link: link{start: time.Now(), within: 2*opts.ConnectTimeout + opts.RequestTimeout}}
 	p.life, p.end = context.WithCancel(context.Background())
 	if err := p.start(ctx); err != nil {
 		p.end()

@@ -18,16 +18,26 @@ func newScript(text string) script {
 // allowFull lets a script run on a server that has no room left, from Redis 7 on.
 const allowFull = "#!lua flags=allow-oom\n"
 
+// envelope reads the deadline of a value, or false if the value is not ours.
+const envelope = `
+local function deadlineIn(value)
+	if #value < 16 or string.sub(value, 1, 2) ~= 'K1' then
+		return false
+	end
+	local a, b, c, d, e, f = string.byte(value, 3, 8)
+	return ((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f
+end
+`
+
 // present leaves in id the identifier of the record that is alive at ARGV[1], or false.
-const present = `
+const present = envelope + `
 local head = redis.call('GETRANGE', KEYS[1], 0, 15)
 local id = false
 if #head > 0 then
-	if #head < 16 or string.sub(head, 1, 2) ~= 'K1' then
+	local deadline = deadlineIn(head)
+	if not deadline then
 		return redis.error_reply('FOREIGN not a record of keepsake')
 	end
-	local a, b, c, d, e, f = string.byte(head, 3, 8)
-	local deadline = ((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f
 	if deadline == 0 or deadline > tonumber(ARGV[1]) then
 		id = string.sub(head, 9, 16)
 	end
@@ -63,11 +73,97 @@ else
 end
 return 1
 `
-	// ARGV: the least number. The answer is the new generation.
+	// ARGV: now, the kind of the change (= if the identifier that follows is there, < and say what was
+	// there, * whatever was there), the identifier or nothing, the value or nothing, its life, and to
+	// whom it is told: the channel, the place and the key. The answer is what was there if that was
+	// asked or the identifier is not, and otherwise 1.
+	changeText = envelope + `
+local old = redis.pcall('GET', KEYS[1])
+local deadline = type(old) == 'string' and deadlineIn(old)
+if not deadline then
+	if old and ARGV[2] ~= '*' then
+		return redis.error_reply('FOREIGN not a record of keepsake')
+	end
+	old = false
+end
+local dead = old and deadline > 0 and deadline <= tonumber(ARGV[1])
+local live = not dead and old
+if ARGV[2] == '=' and (live and string.sub(live, 9, 16) or '') ~= ARGV[3] then
+	return live
+end
+if #ARGV[4] == 0 then
+	redis.call('DEL', KEYS[1])
+elseif ARGV[5] == '0' then
+	redis.call('SET', KEYS[1], ARGV[4])
+else
+	redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
+end
+local untold = false
+local function tell(kind, new, old)
+	local answer = redis.pcall('PUBLISH', ARGV[6], kind .. ARGV[7] .. ' ' .. #new .. '\n' .. ARGV[8] .. new .. old)
+	untold = untold or type(answer) == 'table'
+end
+if dead then
+	tell('x', '', old)
+end
+if #ARGV[4] > 0 then
+	tell('p', ARGV[4], live or '')
+elseif live then
+	tell('r', '', live)
+end
+if untold then
+	return redis.error_reply('UNTOLD')
+end
+return ARGV[2] ~= '<' and 1 or live
+`
+	// ARGV: now, the channel, the place and the key. What is dead is removed, and told. The
+	// answer is the deadline of what is alive, if it has one.
+	expireText = envelope + `
+local deadline = deadlineIn(redis.call('GETRANGE', KEYS[1], 0, 15))
+if not deadline or deadline == 0 then
+	return false
+end
+if deadline > tonumber(ARGV[1]) then
+	return string.format('%.0f', deadline)
+end
+local old = redis.call('GET', KEYS[1])
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[2], 'x' .. ARGV[3] .. ' 0\n' .. ARGV[4] .. old)
+return false
+`
+	// ARGV: now, how many at most, for how long the rest is kept. The answer is what is due,
+	// and is not there any more.
+	takeText = `
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+if #due > 0 then
+	redis.call('ZREM', KEYS[1], unpack(due))
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return due
+`
+	// ARGV: for how long it is so. The answer is for how many milliseconds it has been so.
+	watchedText = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local since = tonumber(redis.call('GET', KEYS[1]) or now)
+redis.call('SET', KEYS[1], string.format('%.0f', since), 'PX', ARGV[1])
+return now - since
+`
+	// ARGV: the owner, for how long. The answer is 0 if there is another one, 1 if the owner is new.
+	chargeText = `
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then
+	return 0
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return owner and 2 or 1
+`
+	// ARGV: the least number, the channel of the events. The answer is the new generation.
 	raiseText = `
 local number = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
 number = string.format('%.0f', number)
 redis.call('SET', KEYS[1], number)
+redis.pcall('PUBLISH', ARGV[2], 'c' .. number .. ' 0 0\n')
 return number
 `
 	// ARGV: the number that the generation has at least.
@@ -91,6 +187,11 @@ var (
 	touchScript     = newScript(touchText)
 	touchFullScript = newScript(allowFull + touchText)
 	raiseScript     = newScript(raiseText)
+	changeScript    = newScript(changeText)
+	expireScript    = newScript(expireText)
+	takeScript      = newScript(takeText)
+	watchedScript   = newScript(watchedText)
+	chargeScript    = newScript(chargeText)
 	restoreScript   = newScript(restoreText)
 	unlockScript    = newScript(unlockText)
 )
