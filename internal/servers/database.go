@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -84,36 +83,6 @@ func (d *Database) Restart(ctx context.Context) error {
 func (d *Database) Remove() {
 	d.Kill()
 	_ = os.RemoveAll(d.Dir) // a temporary directory
-}
-
-// Postgres starts a PostgreSQL server on a free port. Settings such as fsync=off are given to it.
-// As root, it is run as the user postgres, since it refuses to run as root.
-func Postgres(ctx context.Context, settings ...string) (*Database, error) {
-	bin, err := postgresPrograms()
-	if err != nil {
-		return nil, err
-	}
-	return database(ctx, "postgres", func(dir, host, port string) (setup, serve *exec.Cmd, url string) {
-		data := filepath.Join(dir, "data")
-		args := []string{"-D", data, "-h", host, "-p", port, "-k", dir}
-		for _, s := range append([]string{"shared_buffers=32MB"}, settings...) {
-			args = append(args, "-c", s)
-		}
-		return exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "keepsake", "-A", "trust", "-E", "UTF8", "--no-sync"),
-			exec.Command(filepath.Join(bin, "postgres"), args...),
-			fmt.Sprintf("postgres://keepsake@%s/postgres?sslmode=disable", net.JoinHostPort(host, port))
-	})
-}
-
-// postgresPrograms is the directory of the newest PostgreSQL that is installed. Debian keeps its
-// programs out of the way.
-func postgresPrograms() (string, error) {
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is right
-	if len(found) > 0 {
-		return filepath.Dir(slices.Max(found)), nil
-	}
-	path, err := lookProgram("initdb", installPrefix()+"apt-get install -y postgresql")
-	return filepath.Dir(path), err
 }
 
 // MariaDB starts a MariaDB server on a free port. Further arguments are appended to its command

@@ -66,6 +66,24 @@ func Postgres(t testing.TB, settings ...string) *servers.Database {
 	return d
 }
 
+// PostgresReplica starts a server that follows another one, and ends with the test.
+func PostgresReplica(t testing.TB, primary *servers.Database) *servers.Database {
+	t.Helper()
+	d, err := servers.PostgresReplica(startContext(t), primary, "fsync=off")
+	Check(t, err)
+	t.Cleanup(d.Remove)
+	return d
+}
+
+// PgBouncer starts a pooler in transaction mode that ends with the test.
+func PgBouncer(t testing.TB, server *servers.Database) *servers.Database {
+	t.Helper()
+	d, err := servers.PgBouncer(startContext(t), server)
+	Check(t, err)
+	t.Cleanup(d.Remove)
+	return d
+}
+
 // MariaDB starts a MariaDB server that ends with the test. What it has written is not flushed
 // to the disk, for a test's sake, unless args say so.
 func MariaDB(t testing.TB, args ...string) *servers.Database {

@@ -1,6 +1,7 @@
 package sql_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,6 +42,22 @@ func TestConformanceOnPostgreSQL(t *testing.T) {
 
 func TestConformanceOnMariaDB(t *testing.T) {
 	onServer(t, servertest.MariaDB(t), conformance.Harness{Name: "mariadb", NoFallbacks: true})
+}
+
+// TestConformanceBehindPgBouncer: a connection belongs to a client for as long as a transaction takes.
+func TestConformanceBehindPgBouncer(t *testing.T) {
+	if os.Getenv("KEEPSAKE_FAULTS") == "" {
+		t.Skip("nothing is new but the pooler; make faults runs it")
+	}
+	pooler := servertest.PgBouncer(t, servertest.Postgres(t))
+	conformance.Run(t, conformance.Harness{
+		Name: "pgbouncer",
+		Connect: func(t conformance.T) driver.Provider {
+			return connect(t, sql.Options{URL: pooler.URL, Unprepared: true})
+		},
+		Lacks:       lacks,
+		NoFallbacks: true,
+	})
 }
 
 func onServer(t *testing.T, server *servers.Database, h conformance.Harness) {
