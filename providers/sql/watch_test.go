@@ -3,7 +3,6 @@ package sql_test
 import (
 	"context"
 	stdsql "database/sql"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -65,57 +64,6 @@ var databases = []struct {
 }
 
 func poolOf(c driver.Cache) *stdsql.DB { return driver.FeaturesOf(c).Unwrapper.Unwrap().(*stdsql.DB) }
-
-// TestExpiryIsToldOnce: one of the processes tells that an entry has expired, and each that
-// watches hears it once; so does it when a dead one is replaced. Nothing is noted while nobody watches.
-func TestExpiryIsToldOnce(t *testing.T) {
-	for _, database := range databases {
-		t.Run(database.name, func(t *testing.T) {
-			opts := sql.Options{URL: database.url(t), ReapInterval: time.Second}
-			a, b := open(t, connect(t, opts), driver.CacheOptions{}), open(t, connect(t, opts), driver.CacheOptions{})
-			id := 0
-			put := func(key string, deadline time.Time) {
-				t.Helper()
-				id++
-				must(t, a.Put(t.Context(), key, record(id, "one"), deadline))
-			}
-			put("unseen", time.Time{})
-			var noted int
-			must(t, poolOf(a).QueryRow("SELECT count(*) FROM keepsake_outbox").Scan(&noted))
-			if noted != 0 {
-				t.Errorf("%d changes were noted that nobody watches", noted)
-			}
-			seen := []*witness{watch(t, a), watch(t, b)}
-			dead := time.Now().Truncate(time.Millisecond).Add(-time.Hour)
-			const keys = 50
-			for i := range keys {
-				put(fmt.Sprint(i), dead)
-			}
-			put("again", dead)
-			put("again", time.Time{})
-			put("last", time.Time{})
-			must(t, a.Delete(t.Context(), "last"))
-			for i, w := range seen {
-				eventually(t, "every expiry is told", func() bool {
-					for key := range keys {
-						if w.count(fmt.Sprint("expired ", key)) == 0 {
-							return false
-						}
-					}
-					return w.count("removed last") == 1
-				})
-				for _, key := range []string{"0", "49", "again"} {
-					if n := w.count("expired " + key); n != 1 {
-						t.Errorf("watcher %d heard %d times that %s expired", i, n, key)
-					}
-				}
-				if w.count("put again") != 2 || w.count("put unseen") != 0 || w.count("expired last") != 0 || w.count("gap ") != 0 {
-					t.Errorf("watcher %d heard %v", i, w.seen)
-				}
-			}
-		})
-	}
-}
 
 // TestForgottenWatcher: a watcher that was away for so long that changes were not noted for it is
 // told so, and hears what comes.
