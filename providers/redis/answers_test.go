@@ -140,6 +140,19 @@ func TestAFullServer(t *testing.T) {
 	}
 }
 
+// Where scripts are forbidden, it is said what to allow.
+func TestScriptsAreForbidden(t *testing.T) {
+	for name, args := range map[string][]string{
+		"to the user":  {"--user", "app", "on", ">app", "allkeys", "allchannels", "allcommands", "-@scripting"},
+		"to everybody": {"--user", "app", "on", ">app", "allkeys", "allchannels", "allcommands", "--rename-command", "EVALSHA", ""},
+	} {
+		_, err := redis.Connect(t.Context(), patient(redis.Options{Servers: []string{servertest.Redis(t, args...).Addr}, User: "app", Password: "app"}))
+		if !errors.Is(err, driver.ErrMisconfigured) || !strings.Contains(err.Error(), "+eval +evalsha") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestLogins(t *testing.T) {
 	plain := servertest.Redis(t).Addr
 	strict := servertest.Redis(t, "--requirepass", "s3cret", "--user", "app", "on", ">apps3cret", "~keepsake:*", "~keepsake@*", "&keepsake:*",
@@ -155,7 +168,7 @@ func TestLogins(t *testing.T) {
 		{"a wrong one", redis.Options{Servers: []string{strict}, Password: "guess"}, driver.ErrMisconfigured, "refuses the user or the password"},
 		{"the default user's", redis.Options{Servers: []string{strict}, Password: "s3cret"}, nil, ""},
 		{"a user with little more than is needed", redis.Options{Servers: []string{strict}, User: "app", Password: "apps3cret"}, nil, ""},
-		{"a user who may not write", redis.Options{Servers: []string{strict}, User: "reader", Password: "apps3cret"}, driver.ErrMisconfigured, "may not do what is needed"},
+		{"a user who may not write", redis.Options{Servers: []string{strict}, User: "reader", Password: "apps3cret"}, driver.ErrMisconfigured, "scripts are forbidden"},
 		{"a password where none is needed", redis.Options{Servers: []string{plain}, Password: "s3cret"}, nil, ""},
 		{"no such database", redis.Options{Servers: []string{plain}, Database: 99}, driver.ErrMisconfigured, "no database of this number"},
 	} {

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -63,12 +64,20 @@ func addressOf(server rueidis.Client) string {
 // tryScripts executes the scripts on a key that is not there. They write nothing.
 func (p *Provider) tryScripts(ctx context.Context) error {
 	key, now := p.opts.Prefix+"@probe", text(time.Now().UnixMilli())
+	_, err := p.run(ctx, nothingScript, key)
+	if _, refused := refusalOf(err); refused && errors.Is(err, driver.ErrMisconfigured) {
+		return fmt.Errorf("%w: scripts are forbidden, and nothing else compares and swaps; allow the user EVAL and EVALSHA (+eval +evalsha), "+
+			"and remove a rename-command of them; docs/operations.md has the rules", driver.ErrMisconfigured)
+	}
+	if err != nil {
+		return err
+	}
 	if _, err := p.run(ctx, swapScript, key, now, "", "", "0"); err != nil {
 		return fmt.Errorf("a script was tried: %w", err)
 	}
 	absent := strings.Repeat("x", driver.WriteIDBytes)
 	p.traits.touch = touchFullScript
-	_, err := p.run(ctx, p.traits.touch, key, now, absent, "", "0")
+	_, err = p.run(ctx, p.traits.touch, key, now, absent, "", "0")
 	if _, refused := refusalOf(err); refused { // it does not know the first line
 		p.traits.touch = touchScript
 		_, err = p.run(ctx, p.traits.touch, key, now, absent, "", "0")

@@ -186,6 +186,7 @@ var (
 	swapScript      = newScript(swapText)
 	touchScript     = newScript(touchText)
 	touchFullScript = newScript(allowFull + touchText)
+	nothingScript   = newScript("return 1")
 	raiseScript     = newScript(raiseText)
 	changeScript    = newScript(changeText)
 	expireScript    = newScript(expireText)
