@@ -76,14 +76,18 @@ func (l *link) calm(begun time.Duration) {
 // settled reports whether callers need not fear that they wait.
 func (l *link) settled() bool { return l.now()-time.Duration(l.troubled.Load()) > l.within }
 
-// A conn tells its link when it ends.
+// A conn tells its provider when it ends.
 type conn struct {
 	net.Conn
-	link *link
+	provider *Provider
+	closed   atomic.Bool
 }
 
 func (c *conn) Close() error {
-	c.link.stir()
+	c.provider.link.stir()
+	if c.closed.CompareAndSwap(false, true) {
+		c.provider.counters.connections.Add(-1)
+	}
 	return c.Conn.Close()
 }
 
@@ -104,9 +108,12 @@ func (p *Provider) dial(ctx context.Context, addr string, d *net.Dialer, config 
 		c, err = secure(ctx, c, address, config)
 	}
 	if err != nil {
+		p.counters.failed.Add(1)
 		return nil, &dialError{err}
 	}
-	return &conn{c, &p.link}, nil
+	p.counters.opened.Add(1)
+	p.counters.connections.Add(1)
+	return &conn{Conn: c, provider: p}, nil
 }
 
 // secure makes a TLS connection of one.

@@ -17,6 +17,8 @@ const durableWidth = 64
 func (p *Provider) exchangeDurably(ctx context.Context, r request) rueidis.RedisResult {
 	done := make(chan rueidis.RedisResult, 1)
 	p.calls.Go(func() {
+		p.counters.waiting.Add(1)
+		defer p.counters.waiting.Add(-1)
 		c, release := p.client.Dedicate()
 		defer release()
 		wait := c.B().Wait().Numreplicas(int64(p.waitFor)).Timeout(p.opts.RequestTimeout.Milliseconds()).Build()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -67,4 +68,41 @@ func TestAServerThatIsStartedAgain(t *testing.T) {
 	})
 	must(t, c, "k")
 	eventually(t, "it is known to be up", func() bool { return p.Health().Ready() })
+}
+
+func TestMeasures(t *testing.T) {
+	server := servertest.Redis(t)
+	p, err := redis.Connect(t.Context(), patient(redis.Options{Servers: []string{server.Addr}}))
+	check(t, err)
+	measure := func(name string) float64 {
+		for _, m := range p.Measures() {
+			if m.Name == name {
+				return m.Value
+			}
+		}
+		t.Fatalf("there is no %s", name)
+		return 0
+	}
+	eventually(t, "a connection is counted", func() bool {
+		return measure("redis_connections") >= 1 && measure("redis_connections_opened_total") >= 1
+	})
+	before := measure("redis_connections")
+	w := watch(t, open(t, p, "carts"))
+	eventually(t, "the watcher's connection is counted", func() bool { return measure("redis_connections") > before })
+	server.Kill()
+	eventually(t, "connections fail", func() bool {
+		return measure("redis_connections_failed_total") > 0 && measure("redis_watch_gaps_total") > 0
+	})
+	w.stop()
+	check(t, p.Close(t.Context()))
+	if left := measure("redis_connections"); left != 0 {
+		t.Errorf("%v connections are open after Close", left)
+	}
+	text, err := os.ReadFile("../../docs/operations.md")
+	check(t, err)
+	for _, m := range p.Measures() {
+		if !strings.Contains(string(text), "`keepsake_"+m.Name+"`") {
+			t.Errorf("docs/operations.md does not say what keepsake_%s is", m.Name)
+		}
+	}
 }

@@ -15,13 +15,14 @@ import (
 
 // A Provider is connected to its servers until it is closed.
 type Provider struct {
-	opts    Options
-	client  rueidis.Client
-	link    link
-	health  health
-	traits  traits
-	waitFor int // replicas, for each write
-	sweeper sweeper
+	opts     Options
+	client   rueidis.Client
+	link     link
+	counters counters
+	health   health
+	traits   traits
+	waitFor  int // replicas, for each write
+	sweeper  sweeper
 
 	feedsMu sync.Mutex
 	feeds   map[string]*feed // by prefix:name

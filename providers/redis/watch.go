@@ -103,6 +103,7 @@ func (f *feed) tell(e driver.Event) {
 
 // gap tells that changes may not have been told.
 func (f *feed) gap() {
+	f.cache.provider.counters.gaps.Add(1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tell(driver.Event{Kind: driver.EventGap})
