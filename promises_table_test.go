@@ -31,12 +31,12 @@ var (
 )
 
 var faults = []struct{ name, title, what string }{
-	{"kill", "A server is killed", "With kill -9, and does not come back; for memory, the process itself. Of peers and Hazelcast one of two or three."},
-	{"freeze", "A server stands still", "With SIGSTOP for some seconds, on Hazelcast for 20, and goes on then; for memory, the process itself."},
+	{"kill", "A server is killed", "With kill -9, and does not come back; for memory, the process itself. Of peers and Hazelcast one of two or three; of Redis the primary of two replicas, with Sentinels and `durability: wait1`."},
+	{"freeze", "A server stands still", "With SIGSTOP for some seconds, on Hazelcast for 20, and goes on then; for memory, the process itself. Of Redis the primary of one replica, with Sentinels and `durability: wait1`."},
 	{"split", "The network is cut", "Between members, or between processes and servers."},
-	{"full", "There is no room", "And nothing may be evicted: whenFull: reject, memcached -M."},
+	{"full", "There is no room", "And nothing may be evicted: whenFull: reject, memcached -M, Redis with noeviction."},
 	{"evicting", "There is no room, and others make some", "Entries and sessions that nobody asks for again come in by tens of thousands."},
-	{"restarted empty", "A server comes back empty", "Of memcached one of two, of Hazelcast all, of peers one after the other."},
+	{"restarted empty", "A server comes back empty", "Of memcached one of two, of Redis the only one, of Hazelcast all, of peers one after the other."},
 	{"skewed clocks", "Clocks are apart", "By seconds: those of the processes, or of the members."},
 }
 
@@ -72,10 +72,11 @@ var evidence = []struct {
 	{"memcached", []string{"restarted empty"}, []string{oneCreator, incrementsOn}, "", []string{"providers/memcached.TestSwapTokenOfRestartedServer"}},
 	{"memcached", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "ends that much too early or too late; told", []string{"configfile.TestProcessesWhoseClocksDiffer"}},
 
-	{"redis", []string{"kill", "freeze"}, []string{entryStays}, "holds with one replica and `durability: wait1`; without, what no replica has is lost", []string{"providers/redis.TestFaultFailover"}},
+	{"redis", []string{"kill", "freeze"}, []string{entryStays}, "without `durability`, what no replica has is lost", []string{"providers/redis.TestFaultFailover"}},
 	{"redis", []string{"kill", "freeze"}, []string{errorSays}, "", []string{"providers/redis.TestHealthOfAServerThatIsDown", "conformance/sessionapp.TestAcceptance"}},
 	{"redis", []string{"full"}, []string{entryStays, errorSays, sessionLives, logoutStays}, "", []string{"providers/redis.TestAFullServer", "providers/redis.TestAnswersOfAServerThatDoesNotServe"}},
 	{"redis", []string{"evicting"}, []string{entryStays, sessionLives}, "what Redis drops is lost; told", []string{"providers/redis.TestEvictionsAreTold"}},
+	{"redis", []string{"split"}, []string{entryStays, errorSays, sessionLives}, "one process reaches the server, and the other one does not", nil},
 	{"redis", []string{"restarted empty"}, []string{errorSays}, "", []string{"providers/redis.TestAServerThatIsStartedAgain"}},
 	{"redis", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "the server's clock decides nothing; that of a process does, and is told", []string{"providers/redis.TestADeadRecordIsAbsentThoughTheServerHasIt"}},
 
