@@ -22,8 +22,9 @@ type Database struct {
 	start func(context.Context) (*Process, error)
 }
 
-// database makes the files of a server, and starts it. As root, it is run as user, which refuses to run as root.
-func database(ctx context.Context, user string, commands func(dir, host, port string) (setup, serve *exec.Cmd, url string)) (*Database, error) {
+// database makes the files of a server, and starts it. As root, it is run as user, which refuses to run as
+// root. It is ready when it takes connections and ready, unless it is nil, is no error.
+func database(ctx context.Context, user string, commands func(dir, host, port string) (setup, serve *exec.Cmd, url string), ready func(host, port string) error) (*Database, error) {
 	addr, err := FreeAddr()
 	if err != nil {
 		return nil, err
@@ -42,7 +43,13 @@ func database(ctx context.Context, user string, commands func(dir, host, port st
 		if err := runAs(serve, user, dir); err != nil {
 			return nil, err
 		}
-		return startListening(ctx, serve, addr)
+		p, err := startListening(ctx, serve, addr)
+		if err == nil && ready != nil {
+			if err = p.await(ctx, func() error { return ready(host, port) }); err != nil {
+				p.Kill()
+			}
+		}
+		return p, err
 	}
 	setup, _, url := commands(dir, host, port)
 	d.URL = url
@@ -99,5 +106,5 @@ func MariaDB(ctx context.Context, args ...string) (*Database, error) {
 			exec.Command("mariadbd", append([]string{"--no-defaults", data, "--bind-address=" + host, "--port=" + port,
 				"--socket=" + filepath.Join(dir, "s"), "--innodb-buffer-pool-size=32M"}, args...)...),
 			fmt.Sprintf("mysql://root@%s/test", net.JoinHostPort(host, port))
-	})
+	}, nil)
 }

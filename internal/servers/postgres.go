@@ -44,6 +44,8 @@ func postgres(ctx context.Context, settings []string, setup func(bin, data strin
 		}
 		return setup(bin, data), exec.Command(filepath.Join(bin, "postgres"), args...),
 			fmt.Sprintf("postgres://%s@%s/postgres?sslmode=disable", postgresUser, net.JoinHostPort(host, port))
+	}, func(host, port string) error { // it listens before it answers
+		return exec.Command(filepath.Join(bin, "pg_isready"), "-q", "-h", host, "-p", port).Run()
 	})
 }
 
@@ -75,5 +77,5 @@ func PgBouncer(ctx context.Context, server *Database) (*Database, error) {
 			"pool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 1000\nunix_socket_dir = \n", host, port, postgresUser, ownHost, ownPort)
 		return exec.Command("sh", "-c", `printf %s "$1" > "$2"`, "sh", config, file), exec.Command(path, file),
 			fmt.Sprintf("postgres://%s@%s/postgres?sslmode=disable", postgresUser, net.JoinHostPort(ownHost, ownPort))
-	})
+	}, nil)
 }
