@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -24,14 +23,14 @@ import (
 // On SQLite it is short. PostgreSQL is filled with KEEPSAKE_FAULTS=1, as make faults sets it.
 func TestFaultFullDisk(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
-		dir := smallDisk(t, "2m")
+		dir := servertest.SmallDisk(t, "2m")
 		fillDisk(t, dir, 512<<10, 8<<10, "sqlite:"+filepath.Join(dir, "caches.db"), func() {})
 	})
 	t.Run("postgresql", func(t *testing.T) {
 		if os.Getenv("KEEPSAKE_FAULTS") == "" {
 			t.Skip("it takes a while; make faults runs it")
 		}
-		dir := smallDisk(t, "160m")
+		dir := servertest.SmallDisk(t, "160m")
 		t.Setenv("TMPDIR", dir)
 		server := servertest.Postgres(t, "max_wal_size=48MB", "min_wal_size=32MB")
 		fillDisk(t, dir, 40<<20, 100<<10, server.URL, func() {
@@ -43,23 +42,6 @@ func TestFaultFullDisk(t *testing.T) {
 			}
 		})
 	})
-}
-
-// smallDisk is the directory of a disk of that size.
-func smallDisk(t *testing.T, size string) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "keepsake-disk")
-	must(t, err)
-	t.Cleanup(func() { _ = os.Remove(dir) })
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "mode=777,size="+size, "keepsake", dir).CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: a small disk cannot be mounted, which needs root: %v: %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v: %s", err, out)
-		}
-	})
-	return dir
 }
 
 // fillDisk writes until the disk is full, makes room, and looks for what was acknowledged.
