@@ -8,7 +8,7 @@ tests. This page is made of both by a test. *Not examined* is said where nobody 
 acknowledged: what failed with an error is not lost.
 `
 
-var storeNames = []string{"memory", "peer", "memcached", "redis", "hazelcast"}
+var storeNames = []string{"memory", "peer", "memcached", "redis", "sql", "hazelcast"}
 
 // The promises, in the words in which conformance/faults counts them.
 const (
@@ -31,10 +31,10 @@ var (
 )
 
 var faults = []struct{ name, title, what string }{
-	{"kill", "A server is killed", "With kill -9, and does not come back; for memory, the process itself. Of peers and Hazelcast one of two or three; of Redis the primary of two replicas, with Sentinels and `durability: wait1`."},
-	{"freeze", "A server stands still", "With SIGSTOP for some seconds, on Hazelcast for 20, and goes on then; for memory, the process itself. Of Redis the primary of one replica, with Sentinels and `durability: wait1`."},
+	{"kill", "A server is killed", "With kill -9, and does not come back; for memory, the process itself. Of peers and Hazelcast one of two or three; of Redis the primary of two replicas, with Sentinels and `durability: wait1`; of sql a PostgreSQL server with a synchronous replica."},
+	{"freeze", "A server stands still", "With SIGSTOP for some seconds, on Hazelcast for 20, and goes on then; for memory, the process itself. Of Redis the primary of one replica, with Sentinels and `durability: wait1`; of sql MariaDB."},
 	{"split", "The network is cut", "Between members, or between processes and servers."},
-	{"full", "There is no room", "And nothing may be evicted: whenFull: reject, memcached -M, Redis with noeviction."},
+	{"full", "There is no room", "And nothing may be evicted: whenFull: reject, memcached -M, Redis with noeviction, SQLite on a full disk."},
 	{"evicting", "There is no room, and others make some", "Entries and sessions that nobody asks for again come in by tens of thousands."},
 	{"restarted empty", "A server comes back empty", "Of memcached one of two, of Redis the only one, of Hazelcast all, of peers one after the other."},
 	{"skewed clocks", "Clocks are apart", "By seconds: those of the processes, or of the members."},
@@ -79,6 +79,13 @@ var evidence = []struct {
 	{"redis", []string{"split"}, []string{entryStays, errorSays, sessionLives}, "one process reaches the server, and the other one does not", nil},
 	{"redis", []string{"restarted empty"}, []string{errorSays}, "", []string{"providers/redis.TestAServerThatIsStartedAgain"}},
 	{"redis", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "the server's clock decides nothing; that of a process does, and is told", []string{"providers/redis.TestADeadRecordIsAbsentThoughTheServerHasIt"}},
+
+	{"sql", []string{"kill"}, []string{entryStays, incrementsOn}, "with a synchronous replica, promoted; without, PostgreSQL and MariaDB come back with what they had", []string{"providers/sql.TestFaultPromotion", "providers/sql.TestFaultRestart"}},
+	{"sql", []string{"kill", "freeze"}, []string{errorSays}, "", []string{"conformance/sessionapp.TestAcceptance"}},
+	{"sql", []string{"full"}, []string{entryStays, errorSays}, "", []string{"providers/sql.TestFaultFullDisk"}},
+	{"sql", []string{"evicting"}, promises, "a database drops nothing for lack of room", nil},
+	{"sql", []string{"restarted empty"}, promises, "a database comes back with what it had; an `unlogged` table of PostgreSQL is empty after a crash", []string{"providers/sql.TestFaultRestart"}},
+	{"sql", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "deadlines are kept in the database's time, from which each process knows its distance", []string{"providers/sql.TestClock"}},
 
 	{"hazelcast", []string{"kill"}, []string{entryStays, errorSays}, "", []string{"providers/hazelcast.TestChaos"}},
 	{"hazelcast", []string{"freeze", "restarted empty"}, []string{errorSays}, "", []string{"providers/hazelcast.TestChaos"}},
