@@ -123,7 +123,10 @@ func keepsakeOn(caches *jcache.CacheManager, fill int) (handlers, error) {
 }
 
 func scsMemory(fill int) (handlers, error) {
-	m := scs.New() // its store is memstore
+	return scsOn(scs.New(), fill) // its store is memstore
+}
+
+func scsOn(m *scs.SessionManager, fill int) (handlers, error) {
 	wrap := func(do func(ctx context.Context)) http.Handler {
 		return m.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			do(r.Context())

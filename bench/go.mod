@@ -3,8 +3,10 @@ module github.com/keepsake-cache/keepsake/bench
 go 1.26.0
 
 require (
+	github.com/alexedwards/scs/redisstore v0.0.0-20251002162104-209de6e426de
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/bradfitz/gomemcache v0.0.0-20260422231931-4d751bb6e37c
+	github.com/gomodule/redigo v1.9.3
 	github.com/gorilla/sessions v1.4.0
 	github.com/hazelcast/hazelcast-go-client v1.6.0
 	github.com/keepsake-cache/keepsake v0.0.0

@@ -1,7 +1,7 @@
 // Command bench compares Keepsake's sessions with those of other libraries, side by
 // side in one run, and counts what they cost on real servers.
 //
-//	go run . [-time 1s] [-count 5] [-only micro|growth|servers]
+//	go run . [-time 1s] [-count 5] [-only micro|growth|servers|redis]
 //
 // Figures are medians of -count runs. The runs of the contenders alternate, so that
 // a machine whose speed drifts treats them alike.
@@ -21,7 +21,7 @@ import (
 func main() {
 	duration := flag.Duration("time", 500*time.Millisecond, "how long each measurement runs")
 	count := flag.Int("count", 5, "how many measurements each figure is the median of")
-	only := flag.String("only", "", "only the part micro, growth or servers")
+	only := flag.String("only", "", "only the part micro, growth, servers or redis")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -36,6 +36,9 @@ func main() {
 	}
 	if err == nil && (*only == "" || *only == "servers") {
 		err = onServers(ctx, os.Stdout, *duration, *count)
+	}
+	if err == nil && (*only == "" || *only == "redis") {
+		err = onRedis(ctx, os.Stdout, *duration, *count)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -155,27 +155,34 @@ func serveOnce(handler http.Handler, r *http.Request) error {
 func rate(h handlers, handler http.Handler, visitors int, duration time.Duration, count int) (float64, error) {
 	rates := make([]float64, count)
 	for i := range rates {
-		var served atomic.Int64
-		var failed atomic.Pointer[error]
-		var wg sync.WaitGroup
-		end := time.Now().Add(duration)
-		for range visitors {
-			wg.Go(func() {
-				r, err := visitor(h)
-				for ; err == nil && time.Now().Before(end); served.Add(1) {
-					err = serveOnce(handler, r)
-				}
-				if err != nil {
-					failed.Store(&err)
-				}
-			})
+		var err error
+		if rates[i], err = rateOnce(h, handler, visitors, duration); err != nil {
+			return 0, err
 		}
-		wg.Wait()
-		if err := failed.Load(); err != nil {
-			return 0, *err
-		}
-		rates[i] = float64(served.Load()) / duration.Seconds()
 	}
 	slices.Sort(rates)
 	return rates[count/2], nil
+}
+
+func rateOnce(h handlers, handler http.Handler, visitors int, duration time.Duration) (float64, error) {
+	var served atomic.Int64
+	var failed atomic.Pointer[error]
+	var wg sync.WaitGroup
+	end := time.Now().Add(duration)
+	for range visitors {
+		wg.Go(func() {
+			r, err := visitor(h)
+			for ; err == nil && time.Now().Before(end); served.Add(1) {
+				err = serveOnce(handler, r)
+			}
+			if err != nil {
+				failed.Store(&err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := failed.Load(); err != nil {
+		return 0, *err
+	}
+	return float64(served.Load()) / duration.Seconds(), nil
 }
