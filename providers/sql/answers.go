@@ -64,7 +64,7 @@ func (p *Provider) judge(ctx context.Context, err error, sent, writes bool) verd
 	if end := ended(ctx, err); end != nil {
 		return verdict{err: fmt.Errorf("%w: %w", means, end)}
 	}
-	return verdict{err: fmt.Errorf("%w: %s", means, reason(err)), passes: errors.Is(means, driver.ErrUnavailable)}
+	return verdict{err: fmt.Errorf("%w: %w", means, reason(err)), passes: errors.Is(means, driver.ErrUnavailable)}
 }
 
 // errPresent: insert met a row.
@@ -86,28 +86,34 @@ func ended(ctx context.Context, err error) error {
 	return nil
 }
 
-// errSilent: the database did not answer for as long as the provider waits.
-var errSilent = errors.New("it does not answer")
+var (
+	// errSilent: the database did not answer for as long as the provider waits.
+	errSilent      = errors.New("it does not answer")
+	errNobody      = errors.New("nobody listens there")
+	errBroken      = errors.New("the connection broke")
+	errCertificate = errors.New("the certificate of the server is not accepted")
+	errNoTLS       = errors.New("the server does not speak TLS")
+)
 
 // reason says in a few words why the database cannot be reached. The errors of clients may show
 // addresses and users, and those of networks name ports that differ each time.
-func reason(err error) string {
+func reason(err error) error {
 	var (
 		dns     *net.DNSError
 		network net.Error
 	)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "nobody listens there"
+		return errNobody
 	case errors.As(err, &dns):
-		return "the name of the host cannot be resolved"
+		return &net.DNSError{Name: dns.Name, Err: "the name of the host cannot be resolved", IsNotFound: dns.IsNotFound}
 	case errors.Is(err, errSilent), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return errSilent.Error()
+		return errSilent
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
-		return "the connection broke"
+		return errBroken
 	}
-	if why := tlsReason(err); why != "" {
+	if why := tlsReason(err); why != nil {
 		return why
 	}
-	return "the connection failed"
+	return errors.New("the connection failed")
 }

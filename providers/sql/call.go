@@ -47,6 +47,7 @@ func (p *Provider) call(ctx context.Context, db *stdsql.DB, writes bool, do func
 		return p.named(ctx, fmt.Errorf("%w: the provider is closed", driver.ErrUnavailable))
 	}
 	defer p.calls.leave()
+	var why error // the last attempt failed that was not cut short
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		sent, err := p.attempt(bounded, db, do)
 		if err == nil {
@@ -55,7 +56,11 @@ func (p *Provider) call(ctx context.Context, db *stdsql.DB, writes bool, do func
 		}
 		v := p.judge(bounded, err, sent, writes)
 		if v.passes && rest(bounded, pause) {
+			why = v.err
 			continue
+		}
+		if why != nil && bounded.Err() != nil && errors.Is(v.err, driver.ErrUnavailable) {
+			v.err = why
 		}
 		if end := ended(ctx, nil); end != nil && !errors.Is(v.err, end) {
 			v.err = fmt.Errorf("%w: %w", v.err, end)
@@ -111,7 +116,7 @@ func rest(ctx context.Context, pause time.Duration) bool {
 }
 
 // tlsReason says what is wrong between the two ends of a TLS connection, or nothing.
-func tlsReason(err error) string {
+func tlsReason(err error) error {
 	var (
 		certificate *tls.CertificateVerificationError
 		unknown     x509.UnknownAuthorityError
@@ -120,9 +125,9 @@ func tlsReason(err error) string {
 	)
 	switch {
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &certificate):
-		return "the certificate of the server is not accepted"
+		return errCertificate
 	case errors.As(err, &record):
-		return "the server does not speak TLS"
+		return errNoTLS
 	}
-	return ""
+	return nil
 }

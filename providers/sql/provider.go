@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -53,6 +54,9 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	p.life, p.end = context.WithCancel(context.Background())
 	if err := p.start(ctx); err != nil {
 		_ = p.Close(ctx) // err says what is wrong
+		if errors.Is(err, errCertificate) || errors.Is(err, errNoTLS) {
+			err = fmt.Errorf("%w: %w", driver.ErrMisconfigured, err) // it does not help to wait
+		}
 		return nil, err
 	}
 	p.watch()
