@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -150,11 +151,16 @@ func failure(ctx context.Context, err error, sent bool) error {
 	switch {
 	case errors.As(err, &unknown):
 		return fmt.Errorf("%w: the server's certificate: %w", driver.ErrMisconfigured, unknown.Err)
+	case strings.HasPrefix(err.Error(), "received unknown message type"):
+		return errOther
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fmt.Errorf("%w: %w", condition, errSilent) // it was another caller's context, or a connection's
 	}
 	return fmt.Errorf("%w: %w", condition, err)
 }
+
+// errOther: what the client library cannot read, it has no error of its own for.
+var errOther = fmt.Errorf("%w: the server does not speak Redis's protocol", driver.ErrMisconfigured)
 
 // ended returns the error of a context that has ended, even if it does not know yet that its
 // deadline has passed.

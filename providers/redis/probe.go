@@ -103,7 +103,7 @@ func (p *Provider) info(ctx context.Context, server rueidis.Client) (map[string]
 	}
 	all, err := m.ToString()
 	if err != nil {
-		return nil, fmt.Errorf("%w: the server does not speak Redis's protocol", driver.ErrMisconfigured)
+		return nil, errOther
 	}
 	info := make(map[string]string)
 	for line := range strings.SplitSeq(all, "\r\n") {
