@@ -10,6 +10,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/peer/internal/node"
+	"github.com/keepsake-cache/keepsake/providers/peer/internal/wire"
 )
 
 // A Provider is this process as a member of the grid, or as a client of it.
@@ -36,7 +37,10 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	ctx, cancel := context.WithTimeout(ctx, opts.JoinTimeout+joinWait)
 	defer cancel()
 	n, err := node.Start(ctx, nodeOptions)
-	if err != nil {
+	switch {
+	case errors.Is(err, wire.ErrMismatch), errors.Is(err, wire.ErrUntrusted): // it does not help to wait
+		return nil, fmt.Errorf("%w: %w: %w", driver.ErrUnavailable, driver.ErrMisconfigured, err)
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", driver.ErrUnavailable, err)
 	}
 	p := &Provider{opts: opts, partitions: nodeOptions.Partitions, node: n}
