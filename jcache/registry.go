@@ -98,6 +98,10 @@ func (cfg Config) configure() (d driver.Definition, complete driver.Config, noti
 
 // Open connects to the provider that cfg names. The caller closes the manager.
 //
+// A provider that cannot be reached is waited for, until ctx ends and as long as its setting
+// startTimeout says; the log tells what is missing. Then the error matches ErrUnavailable. What waiting does not
+// mend, such as a wrong password, matches ErrMisconfigured and is told at once.
+//
 // JSR-107: CachingProvider.getCacheManager; unlike there, every call gives a
 // manager of its own.
 func Open(ctx context.Context, cfg Config) (*CacheManager, error) {
@@ -109,7 +113,7 @@ func Open(ctx context.Context, cfg Config) (*CacheManager, error) {
 	case err != nil:
 		return nil, fail(fmt.Errorf("%w: %w", ErrInvalid, err))
 	}
-	p, err := d.Open(ctx, config)
+	p, err := reach(ctx, d, config)
 	if err != nil {
 		return nil, fail(err)
 	}

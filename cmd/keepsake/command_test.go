@@ -73,7 +73,7 @@ func TestCommandLine(t *testing.T) {
 		"uri.yaml":       "cacheManager:\n  provider: hazelcast\n  uri: hazelcast-client.xml\n",
 		"several.yaml":   "cacheManager: [{id: a, provider: memory}, {id: b, provider: memory}]\n",
 		"client.yaml":    "cacheManager: {provider: peer, properties: {mode: client, join: 127.0.0.1:1, secret: sixteen characters}}\n",
-		"unreached.yaml": "cacheManager: {provider: memcached, properties: {servers: 127.0.0.1:1}}\n",
+		"unreached.yaml": "cacheManager: {provider: memcached, properties: {servers: 127.0.0.1:1, startTimeout: 0}}\n",
 	})
 	tests := []struct {
 		args   string

@@ -27,7 +27,7 @@ func TestTrouble(t *testing.T) {
 		"provider.yaml": "cacheManager: {provider: hazlecast}\n",
 		"misspelt.yaml": "cacheManager: {provider: memory}\nhttpSession: {cookiename: SHOP}\n",
 		"unit.yaml":     "cacheManager: {provider: memory}\nhttpSession: {invalidationTimeout: 30 minutes}\n",
-		"nobody.yaml":   "cacheManager: {provider: memcached, properties: {servers: 127.0.0.1:1}}\n",
+		"nobody.yaml":   "cacheManager: {provider: memcached, properties: {servers: 127.0.0.1:1, startTimeout: 0}}\n",
 		"tls.yaml":      "cacheManager: {provider: memcached, properties: {servers: '" + server.Addr + "', tls: {enabled: true}}}\n",
 		"password.yaml": "cacheManager: {provider: memcached, properties: {servers: '" + server.Addr + "', user: shop, password: " + secret + "}}\n",
 		"shop.yaml":     "cacheManager: {provider: memcached, properties: {servers: '" + server.Addr + "'}}\nhttpSession: {cookieSecure: false}\n",

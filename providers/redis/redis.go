@@ -110,6 +110,7 @@ var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "connectTimeout", Default: "1s", Min: int64(time.Millisecond),
 		Doc: "How long it may take to connect, with TLS and authentication."},
 		func(o *Options) *time.Duration { return &o.ConnectTimeout }),
+	setting.StartTimeout(),
 	setting.Into(setting.Setting{Name: "maxRecordBytes", Kind: setting.KindSize, Default: "16MiB", Min: 1 << 10, Max: 500 << 20,
 		Doc: "Largest record that is stored; other calls wait while a large one is on its way."},
 		func(o *Options) *int { return &o.MaxRecordBytes }),
