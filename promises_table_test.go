@@ -81,7 +81,6 @@ var evidence = []struct {
 	{"redis", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "the server's clock decides nothing; that of a process does, and is told", []string{"providers/redis.TestADeadRecordIsAbsentThoughTheServerHasIt"}},
 
 	{"sql", []string{"kill"}, []string{entryStays, incrementsOn}, "with a synchronous replica, promoted; without, PostgreSQL and MariaDB come back with what they had", []string{"providers/sql.TestFaultPromotion", "providers/sql.TestFaultRestart"}},
-	{"sql", []string{"kill", "freeze"}, []string{errorSays}, "", []string{"conformance/sessionapp.TestAcceptance"}},
 	{"sql", []string{"full"}, []string{entryStays, errorSays}, "", []string{"providers/sql.TestFaultFullDisk"}},
 	{"sql", []string{"evicting"}, promises, "a database drops nothing for lack of room", nil},
 	{"sql", []string{"restarted empty"}, promises, "a database comes back with what it had; an `unlogged` table of PostgreSQL is empty after a crash", []string{"providers/sql.TestFaultRestart"}},

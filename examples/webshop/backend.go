@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,7 +20,7 @@ import (
 // configuration: if nobody does, it starts the provider's server there. The returned
 // function ends what was started.
 func startBackend(ctx context.Context, out io.Writer, cfg jcache.Config) (stop func(), err error) {
-	addrs, _ := cfg.Settings["servers"].([]string)
+	addrs := addresses(cfg)
 	if len(addrs) == 0 || answers(addrs) {
 		return func() {}, nil
 	}
@@ -46,6 +48,13 @@ func startBackend(ctx context.Context, out io.Writer, cfg jcache.Config) (stop f
 			started = append(started, p)
 		}
 		return stop, nil
+	case "sql":
+		fmt.Fprintf(out, "Nobody answers at %v. Starting PostgreSQL there …\n", addrs)
+		d, err := servers.PostgresAt(starting, addrs[0])
+		if err != nil {
+			return nil, err
+		}
+		return d.Remove, nil
 	case "hazelcast":
 		fmt.Fprintf(out, "Nobody answers at %v. Starting members of Hazelcast there …\n", addrs)
 		dir, err := os.MkdirTemp("", "webshop")
@@ -67,6 +76,20 @@ func startBackend(ctx context.Context, out io.Writer, cfg jcache.Config) (stop f
 		}, nil
 	}
 	return nil, fmt.Errorf("nobody answers at %v; start the %s there, or name another address in KEEPSAKE_SERVERS", addrs, cfg.Provider)
+}
+
+// addresses are those of the provider's servers. A file of SQLite has none.
+func addresses(cfg jcache.Config) []string {
+	if cfg.Provider != "sql" {
+		addrs, _ := cfg.Settings["servers"].([]string)
+		return addrs
+	}
+	address, _ := cfg.Settings["url"].(string)
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "postgres" {
+		return nil
+	}
+	return []string{net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "5432"))}
 }
 
 // answers reports whether somebody listens at one of the addresses.

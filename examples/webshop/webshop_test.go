@@ -120,6 +120,8 @@ func TestTheCartOutlivesTheServer(t *testing.T) {
 		{"peer", 3, "peer.xml"},
 		{"memcached", 1, "memcached.yaml"},
 		{"redis", 1, "redis.yaml"},
+		{"sql", 1, "postgres.yaml"},
+		{"sql", 0, "sqlite.xml"},
 		{"hazelcast", 2, "hazelcast.yaml"},
 	} {
 		t.Run(provider.name+provider.config, func(t *testing.T) {
@@ -132,6 +134,10 @@ func TestTheCartOutlivesTheServer(t *testing.T) {
 				addrs = append(addrs, addr)
 			}
 			t.Setenv("KEEPSAKE_SERVERS", strings.Join(addrs, ","))
+			t.Setenv("KEEPSAKE_DATABASE", "sqlite:"+filepath.Join(t.TempDir(), "carts.db"))
+			if len(addrs) > 0 {
+				t.Setenv("KEEPSAKE_DATABASE", "postgres://postgres@"+addrs[0]+"/postgres")
+			}
 			jar, err := cookiejar.New(nil)
 			if err != nil {
 				t.Fatal(err)

@@ -23,11 +23,13 @@ type Database struct {
 }
 
 // database makes the files of a server, and starts it. As root, it is run as user, which refuses to run as
-// root. It is ready when it takes connections and ready, unless it is nil, is no error.
-func database(ctx context.Context, user string, commands func(dir, host, port string) (setup, serve *exec.Cmd, url string), ready func(host, port string) error) (*Database, error) {
-	addr, err := FreeAddr()
-	if err != nil {
-		return nil, err
+// root. It is ready when it takes connections and ready, unless it is nil, is no error. An empty address is a free one.
+func database(ctx context.Context, user, addr string, commands func(dir, host, port string) (setup, serve *exec.Cmd, url string), ready func(host, port string) error) (*Database, error) {
+	if addr == "" {
+		var err error
+		if addr, err = FreeAddr(); err != nil {
+			return nil, err
+		}
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -100,7 +102,7 @@ func MariaDB(ctx context.Context, args ...string) (*Database, error) {
 			return nil, err
 		}
 	}
-	return database(ctx, "mysql", func(dir, host, port string) (setup, serve *exec.Cmd, url string) {
+	return database(ctx, "mysql", "", func(dir, host, port string) (setup, serve *exec.Cmd, url string) {
 		data := "--datadir=" + filepath.Join(dir, "data")
 		return exec.Command("mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal"),
 			exec.Command("mariadbd", append([]string{"--no-defaults", data, "--bind-address=" + host, "--port=" + port,

@@ -12,7 +12,12 @@ import (
 // Postgres starts a PostgreSQL server on a free port. Settings such as fsync=off are given to it.
 // As root, it is run as the user postgres, since it refuses to run as root.
 func Postgres(ctx context.Context, settings ...string) (*Database, error) {
-	return postgres(ctx, settings, func(bin, data string) *exec.Cmd {
+	return PostgresAt(ctx, "", settings...)
+}
+
+// PostgresAt is Postgres at a given address.
+func PostgresAt(ctx context.Context, addr string, settings ...string) (*Database, error) {
+	return postgres(ctx, addr, settings, func(bin, data string) *exec.Cmd {
 		return exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", postgresUser, "-A", "trust", "-E", "UTF8", "--no-sync")
 	})
 }
@@ -23,20 +28,20 @@ func PostgresReplica(ctx context.Context, primary *Database, settings ...string)
 	if err != nil {
 		return nil, err
 	}
-	return postgres(ctx, settings, func(bin, data string) *exec.Cmd {
+	return postgres(ctx, "", settings, func(bin, data string) *exec.Cmd {
 		return exec.Command(filepath.Join(bin, "pg_basebackup"), "-D", data, "-h", host, "-p", port, "-U", postgresUser,
 			"--write-recovery-conf", "--checkpoint=fast", "--no-sync")
 	})
 }
 
-const postgresUser = "keepsake"
+const postgresUser = "postgres" // who may do everything
 
-func postgres(ctx context.Context, settings []string, setup func(bin, data string) *exec.Cmd) (*Database, error) {
+func postgres(ctx context.Context, addr string, settings []string, setup func(bin, data string) *exec.Cmd) (*Database, error) {
 	bin, err := postgresPrograms()
 	if err != nil {
 		return nil, err
 	}
-	return database(ctx, "postgres", func(dir, host, port string) (*exec.Cmd, *exec.Cmd, string) {
+	return database(ctx, "postgres", addr, func(dir, host, port string) (*exec.Cmd, *exec.Cmd, string) {
 		data := filepath.Join(dir, "data")
 		args := []string{"-D", data, "-h", host, "-p", port, "-k", dir}
 		for _, s := range append([]string{"shared_buffers=32MB"}, settings...) {
@@ -71,7 +76,7 @@ func PgBouncer(ctx context.Context, server *Database) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	return database(ctx, "postgres", func(dir, ownHost, ownPort string) (*exec.Cmd, *exec.Cmd, string) {
+	return database(ctx, "postgres", "", func(dir, ownHost, ownPort string) (*exec.Cmd, *exec.Cmd, string) {
 		file := filepath.Join(dir, "pgbouncer.ini")
 		config := fmt.Sprintf("[databases]\n* = host=%s port=%s user=%s\n[pgbouncer]\nlisten_addr = %s\nlisten_port = %s\nauth_type = any\n"+
 			"pool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 1000\nunix_socket_dir = \n", host, port, postgresUser, ownHost, ownPort)
