@@ -81,9 +81,14 @@ func sessionsOnRedis(out io.Writer, caches *jcache.CacheManager, addr string, du
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "\nrequests a second with sessions on Redis, one int attribute, no HTTP in between")
+	return compareSessions(out, "Redis", "redisstore", ours, theirs, duration, count)
+}
+
+// compareSessions compares with those of scs on the same store.
+func compareSessions(out io.Writer, store, rivals string, ours, theirs handlers, duration time.Duration, count int) error {
+	fmt.Fprintf(out, "\nrequests a second with sessions on %s, one int attribute, no HTTP in between\n", store)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tkeepsake\tscs v2.9.0, redisstore\tratio\t")
+	fmt.Fprintf(table, "\tkeepsake\tscs v2.9.0, %s\tratio\t\n", rivals)
 	for _, step := range steps {
 		for _, visitors := range crowds {
 			on := func(name string, h handlers) rival {
