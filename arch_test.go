@@ -109,3 +109,44 @@ func TestOnlyMetricsLinkPrometheus(t *testing.T) {
 		}
 	}
 }
+
+// A program that imports a provider links its client and no other one's: what is behind a provider is
+// in the way of nobody who uses another one.
+func TestProvidersLinkTheirOwnClients(t *testing.T) {
+	const database = "database/sql"
+	clients := map[string][]string{
+		"memory":       nil,
+		"peer":         {"github.com/hashicorp/memberlist"},
+		"memcached":    {"github.com/bradfitz/gomemcache/memcache"},
+		"redis":        {"github.com/redis/rueidis"},
+		"hazelcast":    {"github.com/hazelcast/hazelcast-go-client", database}, // the client's own
+		"sql":          {database},
+		"sql/postgres": {database, "github.com/jackc/pgx/v5"},
+		"sql/mysql":    {database, "github.com/go-sql-driver/mysql"},
+		"sql/sqlite":   {database, "modernc.org/sqlite"},
+	}
+	args := []string{"list", "-f", `{{.ImportPath}}{{range .Deps}} {{.}}{{end}}`}
+	var all []string
+	for name, own := range clients {
+		args = append(args, module+"providers/"+name)
+		all = append(all, own...)
+	}
+	out, err := exec.Command("go", args...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		name := strings.TrimPrefix(fields[0], module+"providers/")
+		seen++
+		for _, client := range all {
+			if links := slices.Contains(fields[1:], client); links != slices.Contains(clients[name], client) {
+				t.Errorf("providers/%s links %s: %v", name, client, links)
+			}
+		}
+	}
+	if seen != len(clients) {
+		t.Errorf("%d providers, want %d", seen, len(clients))
+	}
+}

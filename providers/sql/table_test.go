@@ -4,9 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"fmt"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,27 +124,5 @@ func TestOwnPool(t *testing.T) {
 	}
 	if _, err := sql.Connect(t.Context(), sql.Options{DB: db}); err == nil || !strings.Contains(err.Error(), "dialect") {
 		t.Errorf("without a dialect: %v", err)
-	}
-}
-
-// TestLinksNoOtherClient: a program has the client of its own database and no other provider's.
-func TestLinksNoOtherClient(t *testing.T) {
-	clients := map[string][]string{
-		"":         nil,
-		"postgres": {"github.com/jackc/pgx/v5"},
-		"mysql":    {"github.com/go-sql-driver/mysql"},
-		"sqlite":   {"modernc.org/sqlite"},
-	}
-	all := []string{"github.com/jackc/pgx/v5", "github.com/go-sql-driver/mysql", "modernc.org/sqlite",
-		"github.com/bradfitz/gomemcache/memcache", "github.com/hazelcast/hazelcast-go-client", "github.com/redis/rueidis", "github.com/hashicorp/memberlist"}
-	for name, own := range clients {
-		out, err := exec.Command("go", "list", "-deps", strings.TrimSuffix("github.com/keepsake-cache/keepsake/providers/sql/"+name, "/")).Output()
-		must(t, err)
-		deps := strings.Fields(string(out))
-		for _, client := range all {
-			if slices.Contains(deps, client) != slices.Contains(own, client) {
-				t.Errorf("providers/sql/%s: links %s: %v", name, client, slices.Contains(deps, client))
-			}
-		}
 	}
 }
