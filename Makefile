@@ -31,7 +31,7 @@ test: servers $(REPORT) ## install what the tests need and run all of them with 
 		--packages ./... -- -race -p 1 -timeout 15m
 	@if [ -s bin/failed-once.txt ]; then echo "FAILED ONCE, passed when run again:"; cat bin/failed-once.txt; fi
 	go test -run ConformanceOfClients ./providers/peer
-	go test -run 'ConformanceOnSQLite|Increments' ./providers/sql
+	go test -run 'ConformanceOnSQLite|Increments|SessionSizes' ./providers/sql
 	go test -timeout 15m -parallel 6 -run RuleThatAFlawBreaks ./conformance
 
 check: lint ## formatting, vet, lint, go.mod and the benchmarks' module
