@@ -96,6 +96,7 @@ faults: servers ## hurt the servers of each provider, and write what is lost to 
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./conformance/nemesis > docs/faults/alone.txt
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./providers/sql > docs/faults/sql.txt
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -run PgBouncer ./providers/sql
+	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -run TestAcceptance/mariadb ./conformance/sessionapp
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/redis > docs/faults/redis.txt
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./conformance/faults > bin/faults.log
 	head -1 docs/faults/stores.txt > bin/faults.head && mv bin/faults.head docs/faults/stores.txt

@@ -34,7 +34,8 @@ type fleet struct {
 // is none.
 type backend struct {
 	stop   func() // as kill -9
-	start  func() // again, empty
+	start  func() // again
+	keeps  bool   // what it had when it was stopped
 	pause  func()
 	resume func()
 	// patience is how long a request may take while the backend is in trouble,
@@ -134,8 +135,31 @@ func hazelcastFleet(t *testing.T) *fleet {
 }
 
 // postgresFleet is two servers on one database, which keeps what it has when it is killed.
-func postgresFleet(t *testing.T) *fleet {
-	return processFleet(t, "sql", "url: "+servertest.Postgres(t).URL, "createTables: true")
+func postgresFleet(t *testing.T) *fleet { return databaseFleet(t, servertest.Postgres(t)) }
+
+// mariadbFleet is likewise. The server is one process, which can be made to stand still. PostgreSQL has the same
+// sessions, so it is for those who have time.
+func mariadbFleet(t *testing.T) *fleet {
+	if os.Getenv("KEEPSAKE_FAULTS") == "" {
+		t.Skip("it takes half a minute; make faults runs it")
+	}
+	server := servertest.MariaDB(t, "--innodb-flush-log-at-trx-commit=2") // to the system, at each commit
+	f := databaseFleet(t, server)
+	f.backend.pause = func() { must(t, server.Pause()) }
+	f.backend.resume = func() { must(t, server.Resume()) }
+	return f
+}
+
+func databaseFleet(t *testing.T, server *servers.Database) *fleet {
+	f := processFleet(t, "sql", "url: "+server.URL, "createTables: true", "requestTimeout: 3s")
+	f.backend = &backend{
+		stop:  func() { server.Kill() },
+		start: func() { must(t, server.Restart(t.Context())) },
+		keeps: true,
+		// Twice what the provider waits, and more, for a busy machine.
+		patience: 10 * time.Second, recovery: 20 * time.Second,
+	}
+	return f
 }
 
 // sqliteFleet is two servers on one file. They are built without the race detector, which makes a
