@@ -46,7 +46,8 @@
 // once, whichever process does it. Watch waits for the writes that are under way, and keeps
 // others waiting meanwhile: on PostgreSQL it locks the table for a moment, on MariaDB and MySQL it needs the
 // privilege LOCK TABLES. A watcher that could not ask for a while is told of a gap. Who may not
-// create triggers can do everything but watch.
+// create triggers can do everything but watch. Where somebody else has created the tables, the programs need
+// SELECT, INSERT, UPDATE and DELETE on all three, since the triggers act for them.
 //
 // # Keys and records
 //

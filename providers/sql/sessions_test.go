@@ -59,7 +59,7 @@ func TestSessionSizes(t *testing.T) {
 			}
 			got := (size() - empty) / visitors
 			t.Logf("%s, %d bytes, %d changes: %d bytes", database.name, test.attribute, test.changes, got)
-			if got > test.bytes[i]*11/10 {
+			if got > test.bytes[i]*5/4 { // a vacuum adds some pages
 				t.Errorf("the table says %d", test.bytes[i])
 			}
 			must(t, manager.Close(t.Context()))
