@@ -17,8 +17,9 @@ import (
 	"github.com/keepsake-cache/keepsake/providers/sql"
 )
 
-// TestIncrements: of 4,000 increments by eight writers of two processes none is lost. The race detector
-// makes the processes many times slower; make test runs it without.
+// TestIncrements: of 4,000 increments by eight writers of two processes none is lost, and a watcher in a third
+// one hears of each, in their order. The race detector makes the processes many times slower; make test runs it
+// without.
 func TestIncrements(t *testing.T) {
 	if raceEnabled {
 		t.Skip("SKIPPED: make test runs it without the race detector")
@@ -28,6 +29,7 @@ func TestIncrements(t *testing.T) {
 		t.Run(database.name, func(t *testing.T) {
 			url := database.url(t)
 			c := counters{caches: []driver.Cache{open(t, connect(t, sql.Options{URL: url}), driver.CacheOptions{})}}
+			h := listen(t, c.caches[0])
 			outputs := make([]string, 2)
 			var wg sync.WaitGroup
 			for i := range outputs {
@@ -56,8 +58,45 @@ func TestIncrements(t *testing.T) {
 			if acknowledged < wanted || counted < acknowledged || counted > acknowledged+unknown {
 				t.Errorf("%d increments are acknowledged, want %d; %d are counted, and %d may be", acknowledged, wanted, counted, unknown)
 			}
+			eventually(t, "the watcher has heard of every increment", func() bool { return h.heard(counted) })
 		})
 	}
+}
+
+// A hearer counts what it hears of increments, which begin with 1 and leave none out, unless it is told of a gap.
+type hearer struct {
+	mu   sync.Mutex
+	last map[string]int
+	gap  bool
+}
+
+func listen(t *testing.T, c driver.Cache) *hearer {
+	h := &hearer{last: make(map[string]int)}
+	stop, err := driver.FeaturesOf(c).Watcher.Watch(t.Context(), func(e driver.Event) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.gap = h.gap || e.Kind == driver.EventGap; h.gap {
+			return
+		}
+		n, err := strconv.Atoi(string(e.Record[min(len(e.Record), driver.WriteIDBytes):]))
+		if e.Kind != driver.EventPut || err != nil || n != h.last[e.Key]+1 {
+			t.Errorf("after %d of %s, the watcher hears of %d: kind %d, error %v", h.last[e.Key], e.Key, n, e.Kind, err)
+		}
+		h.last[e.Key] = n
+	})
+	must(t, err)
+	t.Cleanup(stop)
+	return h
+}
+
+// heard reports whether it has heard of so many increments, or was told that it has not.
+func (h *hearer) heard(counted int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.last {
+		counted -= n
+	}
+	return counted == 0 || h.gap
 }
 
 // writerTask names the variable that makes this program one of two processes: its number, how many
