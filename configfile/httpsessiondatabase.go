@@ -1,6 +1,7 @@
 package configfile
 
 import (
+	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -71,6 +72,10 @@ func (b *binder) database(e *bound, managers []CacheManager, id string) {
 		if table == "" {
 			return
 		}
+		if err := checkTable(table); err != nil {
+			b.at(e.Child(tableSetting), "%v", err)
+			return
+		}
 		if given, ok := m.Config.Settings[tableSetting]; ok && given != table {
 			b.at(e.Child(tableSetting), "the cacheManager has another tableName already")
 			return
@@ -81,4 +86,18 @@ func (b *binder) database(e *bound, managers []CacheManager, id string) {
 		}
 		m.Config.Settings = settings
 	}
+}
+
+// checkTable checks a name as the provider does.
+func checkTable(name string) error {
+	d, err := jcache.Definition(databaseProvider)
+	if err != nil {
+		return nil // which is reported where the provider is named
+	}
+	for _, s := range d.Settings {
+		if s.Name == tableSetting && s.Check != nil {
+			return s.Check(name)
+		}
+	}
+	return nil
 }
