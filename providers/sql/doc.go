@@ -42,7 +42,7 @@
 // Beside the table there are {table}_watchers and {table}_outbox, and triggers that note each change in
 // the outbox, in its own transaction, while a row of the watchers says that somebody watches that cache;
 // nothing is noted otherwise. Each watcher asks the outbox for what is new each WatchInterval. What is noted
-// is removed after three minutes. A dead row that is removed or replaced is told as expired, which happens
+// is removed by the reaper when it is three minutes old. A dead row that is removed or replaced is told as expired, which happens
 // once, whichever process does it. Watch waits for the writes that are under way, and keeps
 // others waiting meanwhile: on PostgreSQL it locks the table for a moment, on MariaDB and MySQL it needs the
 // privilege LOCK TABLES. A watcher that could not ask for a while is told of a gap. Who may not
