@@ -22,11 +22,9 @@ var acceptance = []struct {
 	{"description", nil, testDescription},
 	{"overlapping requests keep all attributes", nil, testOverlap},
 	{"parallel increments are all counted", nil, testIncrements},
-	{"invalidated on A is gone on B", nil, testInvalidate},
+	{"while time passes", nil, testWhileTimePasses},
 	{"renewed on A is dead on B", nil, testRenew},
 	{"a read after the answer is never stale", nil, testNeverStale},
-	{"per-session timeout", nil, testTimeout},
-	{"expiry during a request", nil, testExpiryInFlight},
 	{"unknown cookies", nil, testUnknownCookies},
 	{"untouched", nil, testUntouched},
 	{"large attribute", nil, testLargeAttribute},
@@ -147,6 +145,20 @@ func testIncrements(t *testing.T, f *fleet) {
 	wg.Wait()
 	v.want(f.urls[0], "GET /attr/n", "", 200, "201")
 	v.want(f.urls[1], "GET /attr/n", "", 200, "201")
+}
+
+// testWhileTimePasses has the cases that do little but wait, side by side.
+func testWhileTimePasses(t *testing.T, f *fleet) {
+	for name, run := range map[string]func(*testing.T, *fleet){
+		"invalidated on A is gone on B": testInvalidate,
+		"per-session timeout":           testTimeout,
+		"expiry during a request":       testExpiryInFlight,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, f)
+		})
+	}
 }
 
 func testInvalidate(t *testing.T, f *fleet) {
