@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -166,7 +167,7 @@ func databaseFleet(t *testing.T, server *servers.Database) *fleet {
 // client that is C translated to Go many times slower.
 func sqliteFleet(t *testing.T) *fleet {
 	file := filepath.Join(t.TempDir(), "sessions.db")
-	return fleetOf(t, buildServer(t, false), "sql", "url: sqlite:"+file+"?_pragma=synchronous(off)", "createTables: true")
+	return fleetOf(t, buildWithoutRace(t), "sql", "url: sqlite:"+file+"?_pragma=synchronous(off)", "createTables: true")
 }
 
 func must(t *testing.T, err error) {
@@ -178,16 +179,27 @@ func must(t *testing.T, err error) {
 
 // processFleet starts two server processes on a provider.
 func processFleet(t *testing.T, provider string, properties ...string) *fleet {
-	return fleetOf(t, buildServer(t, raceEnabled), provider, properties...)
+	binary, err := os.Executable()
+	must(t, err)
+	return fleetOf(t, binary, provider, properties...)
 }
 
-func buildServer(t *testing.T, race bool) (binary string) {
-	binary = filepath.Join(t.TempDir(), "sessionapp")
-	build := []string{"build", "-o", binary}
-	if race {
-		build = append(build, "-race")
+// serves is set for a process that is a server.
+const serves = "SESSIONAPP_SERVES=true"
+
+// TestMain is also the program of the servers, which therefore need not be built: with the race
+// detector that takes longer than most of the cases.
+func TestMain(m *testing.M) {
+	if slices.Contains(os.Environ(), serves) {
+		main()
+		return
 	}
-	if out, err := exec.Command("go", append(build, ".")...).CombinedOutput(); err != nil {
+	os.Exit(m.Run())
+}
+
+func buildWithoutRace(t *testing.T) (binary string) {
+	binary = filepath.Join(t.TempDir(), "sessionapp")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	return binary
@@ -209,6 +221,7 @@ func fleetOf(t *testing.T, binary, provider string, properties ...string) *fleet
 // startServer starts one server and waits until it listens.
 func startServer(t *testing.T, binary, name, listen, config string) (url string, kill func()) {
 	cmd := exec.Command(binary, "-listen", listen, "-name", name, "-config", config)
+	cmd.Env = append(os.Environ(), serves)
 	stdout, err := cmd.StdoutPipe()
 	must(t, err)
 	var stderr strings.Builder
