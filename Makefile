@@ -90,6 +90,7 @@ failover: ## for how long clients of a grid are hindered when a member fails, be
 	go run ./conformance/nemesis failover -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
 
 faults: servers ## hurt the servers of each provider, and write what is lost to docs/faults and docs/promises.md; half an hour, of which FREEZES take half
+	@internal/servers/install faketime
 	@mkdir -p bin
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/memcached > docs/faults/memcached.txt
 	KEEPSAKE_FAULTS=1 KEEPSAKE_FREEZES=$(FREEZES) go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/hazelcast > docs/faults/hazelcast.txt

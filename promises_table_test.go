@@ -37,7 +37,7 @@ var faults = []struct{ name, title, what string }{
 	{"full", "There is no room", "And nothing may be evicted: whenFull: reject, memcached -M, Redis with noeviction, SQLite on a full disk."},
 	{"evicting", "There is no room, and others make some", "Entries and sessions that nobody asks for again come in by tens of thousands."},
 	{"restarted empty", "A server comes back empty", "Of memcached one of two, of Redis the only one, of Hazelcast all, of peers one after the other."},
-	{"skewed clocks", "Clocks are apart", "By seconds: those of the processes, or of the members."},
+	{"skewed clocks", "Clocks are apart", "That of the server, or of one of two members, is 30 seconds ahead. Of peers those of three members, too, by 2 seconds, while one is killed."},
 }
 
 // Evidence is tests that hold promises in faults, or why there is nothing to hold.
@@ -70,7 +70,7 @@ var evidence = []struct {
 	{"memcached", []string{"full"}, []string{errorSays}, "", []string{"providers/memcached.TestFull"}},
 	{"memcached", []string{"evicting"}, []string{entryStays}, "what memcached evicts is lost, but no more than that", []string{"providers/memcached.TestFloodOfSmallItemsLosesNoRecord", "providers/memcached.TestEvictedGenerationLosesNoRecord"}},
 	{"memcached", []string{"restarted empty"}, []string{oneCreator, incrementsOn}, "", []string{"providers/memcached.TestSwapTokenOfRestartedServer"}},
-	{"memcached", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "ends that much too early or too late; told", []string{"configfile.TestProcessesWhoseClocksDiffer"}},
+	{"memcached", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "what a process writes whose clock is wrong ends as much too early or too late; told", []string{"configfile.TestProcessesWhoseClocksDiffer"}},
 
 	{"redis", []string{"kill", "freeze"}, []string{entryStays}, "without `durability`, what no replica has is lost", []string{"providers/redis.TestFaultFailover"}},
 	{"redis", []string{"kill", "freeze"}, []string{errorSays}, "", []string{"providers/redis.TestHealthOfAServerThatIsDown", "conformance/sessionapp.TestAcceptance"}},
@@ -92,5 +92,5 @@ var evidence = []struct {
 	{"hazelcast", []string{"split"}, []string{changeStays, logoutStays, renewalStays}, "", []string{"providers/hazelcast.TestFaultSplit"}},
 	{"hazelcast", []string{"split"}, []string{removalStays}, "what one side alone removed comes back, see [what failures cost](peer.md#what-failures-cost)", nil},
 	{"hazelcast", []string{"evicting"}, []string{entryStays}, "what a map evicts is lost, but no more than that; maps that drop records early are refused, where a client can see it", []string{"providers/hazelcast.TestEvictedEntriesAreAllThatIsLost", "providers/hazelcast.TestMapsThatLoseRecordsAreRefused"}},
-	{"hazelcast", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "ends that much too early or too late; told", []string{"configfile.TestProcessesWhoseClocksDiffer"}},
+	{"hazelcast", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "what a process writes whose clock is wrong ends as much too early or too late; told", []string{"configfile.TestProcessesWhoseClocksDiffer"}},
 }

@@ -1,0 +1,87 @@
+package faults_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/keepsake-cache/keepsake/internal/servers"
+	"github.com/keepsake-cache/keepsake/internal/servertest"
+	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/providers/hazelcast"
+	"github.com/keepsake-cache/keepsake/providers/memcached"
+	"github.com/keepsake-cache/keepsake/providers/peer"
+)
+
+// ahead is how much a server's clock is ahead of everybody else's: for ever, as entries that live
+// briefly see it.
+const ahead = 30 * time.Second
+
+const skewed = "skewed clocks"
+
+func TestFaultsOfClocks(t *testing.T) {
+	long(t)
+	use := func(t *testing.T, provider string, connect func() process) {
+		hurt(t, fault{provider: provider, name: skewed}, connect(), connect(), func(begin func()) {
+			begin()
+			pause(t, 3*briefLife)
+		})
+	}
+	t.Run("memcached", func(t *testing.T) {
+		library, _ := filepath.Glob("/usr/lib/*/faketime/libfaketimeMT.so.1") // the pattern is right
+		if len(library) == 0 {
+			t.Skip("SKIPPED: libfaketime is not installed; install it with: apt-get install -y libfaketime")
+		}
+		t.Setenv("LD_PRELOAD", library[0])
+		t.Setenv("DONT_FAKE_MONOTONIC", "1") // it knows how much time passes, as every machine does
+		t.Setenv("FAKETIME", fmt.Sprintf("+%ds", int(ahead.Seconds())))
+		s := servertest.Memcached(t)
+		stats, err := servers.MemcachedStats(s.Addr)
+		must(t, err)
+		if now, err := strconv.ParseInt(stats["time"], 10, 64); err != nil || time.Until(time.Unix(now, 0)) < ahead/2 {
+			t.Fatalf("the server's clock is at %s, %v", stats["time"], err)
+		}
+		use(t, "memcached", func() process {
+			m, err := memcached.Open(t.Context(), memcached.Options{Servers: []string{s.Addr}})
+			return start(t, closed(t, m, err))
+		})
+	})
+	t.Run("peer", func(t *testing.T) { // one of two members, which hand their records over to each other in turn
+		addrs := twoAddrs(t)
+		clocks := []func() time.Time{func() time.Time { return time.Now().Add(ahead) }, time.Now}
+		server := func(i int) *jcache.CacheManager {
+			return member(t, peer.Options{Mode: peer.Server, Listen: addrs[i : i+1], Join: addrs, Replicas: 1, Clock: clocks[i]})
+		}
+		grid := []*jcache.CacheManager{server(0), server(1)}
+		client := func() process { return start(t, member(t, peer.Options{Mode: peer.Client, Join: addrs})) }
+		hurt(t, fault{provider: "peer", name: skewed}, client(), client(), func(begin func()) {
+			begin()
+			for i := range grid {
+				awaitSafe(t, grid[1-i])
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				must(t, grid[i].Close(ctx))
+				cancel()
+				grid[i] = server(i)
+				awaitSafe(t, grid[i])
+			}
+		})
+	})
+	t.Run("hazelcast", func(t *testing.T) { // one of two members
+		addrs := twoAddrs(t)
+		command := func(i int, program string, args ...string) *exec.Cmd {
+			if i == 0 { // Hazelcast has a setting for that, for tests of this kind
+				args = slices.Insert(slices.Clone(args), 0, fmt.Sprintf("-Dcom.hazelcast.clock.offset=%d", ahead.Milliseconds()))
+			}
+			return exec.Command(program, args...)
+		}
+		cluster, err := servers.HazelcastWith(t.Context(), command, addrs, memberConfig(t, hazelcast.MemberConfig), "-Dhazelcast.partition.count=71")
+		servertest.Check(t, err)
+		t.Cleanup(cluster.Kill)
+		use(t, "hazelcast", func() process { return onHazelcast(t, addrs) })
+	})
+}
