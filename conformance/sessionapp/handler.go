@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/httpsession"
@@ -18,7 +19,8 @@ import (
 const maxBody = 64 << 20
 
 // newHandler returns the routes of a server. Each takes the parameter delay=DURATION,
-// which holds the request up between what it does to the session and its end.
+// which holds the request up between what it does to the session and its end, or held=NAME, which
+// holds it up there until it is let go.
 //
 //	GET    /healthz               200
 //	PUT    /attr/{name}           the body becomes the value; 204
@@ -30,14 +32,17 @@ const maxBody = 64 << 20
 //	POST   /renew                 another id; 204
 //	POST   /invalidate            204
 //	GET    /untouched             200, without looking at the session
+//	GET    /held/{name}           200 when a request is held under that name
+//	POST   /held/{name}           lets it go; 200
 func newHandler(server string) http.Handler {
 	mux := http.NewServeMux()
+	var holds holds
 	route := func(pattern string, do func(w http.ResponseWriter, r *http.Request, s *httpsession.Session) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			answer := &delayed{next: w, status: http.StatusNoContent}
 			err := do(answer, r, httpsession.From(r))
 			if err == nil {
-				err = hold(r)
+				err = holds.wait(r)
 			}
 			if err != nil {
 				http.Error(w, "the request failed", statusOf(err))
@@ -50,6 +55,13 @@ func newHandler(server string) http.Handler {
 		fmt.Fprintln(w, "ok")
 		return nil
 	}
+	mux.HandleFunc("GET /held/{name}", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-holds.of(r.PathValue("name")).inside:
+		case <-r.Context().Done():
+		}
+	})
+	mux.HandleFunc("POST /held/{name}", func(_ http.ResponseWriter, r *http.Request) { close(holds.of(r.PathValue("name")).released) })
 	route("GET /healthz", ok)
 	route("GET /untouched", ok)
 	route("PUT /attr/{name}", func(w http.ResponseWriter, r *http.Request, s *httpsession.Session) error {
@@ -155,9 +167,38 @@ func statusOf(err error) int {
 	return httpsession.Status(err)
 }
 
-// hold waits as long as the request asks for.
-func hold(r *http.Request) error {
-	text := r.URL.Query().Get("delay")
+// holds are the requests that are held, by their names, of which each is used once.
+type holds struct {
+	mu  sync.Mutex
+	all map[string]held
+}
+
+type held struct{ inside, released chan struct{} }
+
+func (h *holds) of(name string) held {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.all[name]; !ok {
+		if h.all == nil {
+			h.all = make(map[string]held)
+		}
+		h.all[name] = held{make(chan struct{}), make(chan struct{})}
+	}
+	return h.all[name]
+}
+
+// wait holds a request up as it asks for.
+func (h *holds) wait(r *http.Request) error {
+	query := r.URL.Query()
+	if name := query.Get("held"); name != "" {
+		one := h.of(name)
+		close(one.inside)
+		select {
+		case <-one.released:
+		case <-r.Context().Done():
+		}
+	}
+	text := query.Get("delay")
 	if text == "" {
 		return nil
 	}
