@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/big"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +23,7 @@ import (
 	"github.com/keepsake-cache/keepsake/configfile"
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 )
 
 // A check and opening agree, whatever the settings: what the check accepts can only fail because of
@@ -100,9 +103,20 @@ func (g settingsGenerator) agree(t *testing.T, d driver.Definition) bool {
 	return false
 }
 
-// open opens the configuration past the check of the file, and closes it again.
+// open opens the configuration past the check of the file, and closes it again. Nobody is waited
+// for, unless it says so.
 func (g settingsGenerator) open(t *testing.T, cfg jcache.Config) error {
 	t.Helper()
+	d, err := jcache.Definition(cfg.Provider)
+	if err != nil {
+		return err
+	}
+	_, given := cfg.Settings[setting.StartTimeoutName]
+	if waits := slices.ContainsFunc(d.Settings, func(s driver.Setting) bool { return s.Name == setting.StartTimeoutName }); waits && !given {
+		settings := map[string]any{setting.StartTimeoutName: time.Duration(0)}
+		maps.Copy(settings, cfg.Settings)
+		cfg.Settings = settings
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	m, err := jcache.Open(ctx, cfg)
