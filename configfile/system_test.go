@@ -156,10 +156,11 @@ func TestOpenUnreachableServer(t *testing.T) {
 	memcached := servertest.Memcached(t)
 	memcached.Kill()
 	cfg := parse(t, "shop.xml", `<keepsake>
-  <cacheManager provider="memcached"><properties servers="`+memcached.Addr+`"/></cacheManager>
+  <cacheManager provider="memcached"><properties servers="`+memcached.Addr+`" startTimeout="${START_TIMEOUT:-300ms}"/></cacheManager>
 </keepsake>`)
 	_, err := cfg.Open(t.Context())
-	if !errors.Is(err, jcache.ErrUnavailable) || !strings.HasPrefix(err.Error(), "shop.xml:2:3: cacheManager: jcache: open (memcached): ") {
+	if !errors.Is(err, jcache.ErrUnavailable) || !strings.HasPrefix(err.Error(), "shop.xml:2:3: cacheManager: jcache: open (memcached): ") ||
+		!strings.HasSuffix(err.Error(), "or raise startTimeout") {
 		t.Errorf("got %v", err)
 	}
 }
