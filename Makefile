@@ -21,18 +21,23 @@ demo: ## run the web shop on two servers that keep the carts themselves
 servers: ## install the servers that the tests use, where they are missing
 	@internal/servers/install
 
+# What fails is run once more, alone, if it is not much: what fails twice is a failure, what fails once is
+# printed to be looked into. A data race is never tried again.
+RUN = $(REPORT) --format pkgname --rerun-fails=1 --rerun-fails-max-failures=6 --rerun-fails-run-root-test \
+	--rerun-fails-abort-on-data-race --rerun-fails-report bin/failed-once-$@.txt --packages
+
 # One package at a time: many start servers, some of them three, and who waits longer for a processor than
-# a server may be silent is taken for dead. A few tests that fail are run once more, alone:
-# what fails twice is a failure, what fails once is printed to be looked into. A data race is never tried again.
+# a server may be silent is taken for dead. What takes minutes with the race detector is run without.
 test: servers $(REPORT) ## install what the tests need and run all of them with the race detector
-	@mkdir -p bin && rm -f bin/failed-once.txt
-	$(REPORT) --format pkgname --rerun-fails=1 --rerun-fails-max-failures=6 --rerun-fails-run-root-test \
-		--rerun-fails-abort-on-data-race --rerun-fails-report bin/failed-once.txt \
-		--packages ./... -- -race -p 1 -timeout 15m
-	@if [ -s bin/failed-once.txt ]; then echo "FAILED ONCE, passed when run again:"; cat bin/failed-once.txt; fi
-	go test -run ConformanceOfClients ./providers/peer
-	go test -run 'ConformanceOnSQLite|Increments|SessionSizes' ./providers/sql
-	go test -timeout 15m -parallel 6 -run RuleThatAFlawBreaks ./conformance
+	@mkdir -p bin && rm -f bin/failed-once-*.txt
+	@$(MAKE) --no-print-directory test-races test-clients test-sqlite test-flaws
+	@for f in bin/failed-once-*.txt; do [ ! -s $$f ] || { echo "FAILED ONCE, passed when run again:"; cat $$f; }; done
+
+.PHONY: test-races test-clients test-sqlite test-flaws
+test-races: ; $(RUN) ./... -- -race -p 1 -timeout 15m
+test-clients: ; $(RUN) ./providers/peer -- -run ConformanceOfClients
+test-sqlite: ; $(RUN) ./providers/sql -- -run 'ConformanceOnSQLite|Increments|SessionSizes'
+test-flaws: ; $(RUN) ./conformance -- -timeout 15m -parallel 6 -run RuleThatAFlawBreaks
 
 check: lint ## formatting, vet, lint, go.mod and the benchmarks' module
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
