@@ -80,7 +80,7 @@ func (s *Session) find(ctx context.Context) error {
 func (s *Session) consider(id string, e entry) bool {
 	r := e.Value
 	if r.state == live {
-		if r.over(time.Now(), s.opts.Lifetime) {
+		if s.opts.Lifetime > 0 && r.over(time.Now(), s.opts.Lifetime) {
 			return false
 		}
 		s.state, s.id, s.used = present, id, r.lastAccess(e.Deadline).UnixMicro()

@@ -133,17 +133,17 @@ func millis(n int64) time.Duration {
 	return time.Duration(max(-most, min(most, n))) * time.Millisecond
 }
 
-// now returns the time for changes of the record in microseconds: that of the clock, but
+// stampTime returns the time for changes of the record that are made now, in microseconds: now, but
 // later than every change before, so that a change wins over what it replaces although
 // the clocks of two servers differ. It is a hybrid logical clock (Kulkarni et al., 2014).
-func (r *record) now() int64 {
+func (r *record) stampTime(now int64) int64 {
 	latest := r.chosen
 	for rest := r.attributes; len(rest) > 0; {
 		latest = max(latest, stampIn(rest).time())
 		_, _, end := measure(rest)
 		rest = rest[end:]
 	}
-	return max(time.Now().UnixMicro(), latest+1)
+	return max(now, latest+1)
 }
 
 // touchInterval is how much of the idle time may pass before a use is recorded.

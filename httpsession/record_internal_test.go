@@ -41,7 +41,7 @@ func FuzzRecord(f *testing.F) {
 				t.Errorf("attribute %q is listed and not found", name)
 			}
 		}
-		r.attributes = r.apply([]change{{"new", []byte("x")}, {"gone", nil}}, r.now())
+		r.attributes = r.apply([]change{{"new", []byte("x")}, {"gone", nil}}, r.stampTime(time.Now().UnixMicro()))
 		if v, ok := r.attribute("new"); !ok || string(v) != "x" {
 			t.Errorf("new is %q", v)
 		}

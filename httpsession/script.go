@@ -113,15 +113,16 @@ func (s *Session) edited(r record, name string, fn update) (record, error) {
 			changed = s.wishes.changes.with(only[0])
 		}
 	}
-	now := r.now()
+	now := time.Now().UnixMicro()
+	changedAt := r.stampTime(now)
 	if s.wishes.idle != 0 {
-		r.maxInactive, r.chosen = storedIdle(s.wishes.idle), now
+		r.maxInactive, r.chosen = storedIdle(s.wishes.idle), changedAt
 	}
 	if len(changed) > 0 {
-		r.attributes = r.apply(changed, now)
+		r.attributes = r.apply(changed, changedAt)
 	}
 	r.accessed = max(r.accessed, s.arrived.UnixMicro())
-	r.stored = time.Now().UnixMicro()
+	r.stored = now
 	return r, nil
 }
 
