@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"context"
+	stdsql "database/sql"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -10,12 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"github.com/keepsake-cache/keepsake/internal/servers"
 	"github.com/keepsake-cache/keepsake/internal/servertest"
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/providers/hazelcast"
 	"github.com/keepsake-cache/keepsake/providers/memcached"
 	"github.com/keepsake-cache/keepsake/providers/peer"
+	"github.com/keepsake-cache/keepsake/providers/redis"
 )
 
 // ahead is how much a server's clock is ahead of everybody else's: for ever, as entries that live
@@ -33,23 +37,37 @@ func TestFaultsOfClocks(t *testing.T) {
 		})
 	}
 	t.Run("memcached", func(t *testing.T) {
-		library, _ := filepath.Glob("/usr/lib/*/faketime/libfaketimeMT.so.1") // the pattern is right
-		if len(library) == 0 {
-			t.Skip("SKIPPED: libfaketime is not installed; install it with: apt-get install -y libfaketime")
-		}
-		t.Setenv("LD_PRELOAD", library[0])
-		t.Setenv("DONT_FAKE_MONOTONIC", "1") // it knows how much time passes, as every machine does
-		t.Setenv("FAKETIME", fmt.Sprintf("+%ds", int(ahead.Seconds())))
+		setAhead(t)
 		s := servertest.Memcached(t)
 		stats, err := servers.MemcachedStats(s.Addr)
 		must(t, err)
-		if now, err := strconv.ParseInt(stats["time"], 10, 64); err != nil || time.Until(time.Unix(now, 0)) < ahead/2 {
-			t.Fatalf("the server's clock is at %s, %v", stats["time"], err)
-		}
+		now, err := strconv.ParseInt(stats["time"], 10, 64)
+		isAhead(t, time.Unix(now, 0), err)
 		use(t, "memcached", func() process {
 			m, err := memcached.Open(t.Context(), memcached.Options{Servers: []string{s.Addr}})
 			return start(t, closed(t, m, err))
 		})
+	})
+	t.Run("redis", func(t *testing.T) {
+		setAhead(t)
+		s := servertest.Redis(t)
+		client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr}, DisableCache: true})
+		must(t, err)
+		now, err := client.Do(t.Context(), client.B().Time().Build()).AsIntSlice() // seconds and microseconds
+		client.Close()
+		isAhead(t, time.Unix(slices.Max(append(now, 0)), 0), err)
+		use(t, "redis", func() process { return onRedis(t, redis.Options{Servers: []string{s.Addr}}) })
+	})
+	t.Run("sql", func(t *testing.T) {
+		setAhead(t)
+		s := servertest.Postgres(t)
+		admin, err := stdsql.Open("pgx", s.URL)
+		must(t, err)
+		var now time.Time
+		err = admin.QueryRow("SELECT clock_timestamp()").Scan(&now)
+		isAhead(t, now, err)
+		must(t, admin.Close())
+		use(t, "sql", func() process { return onSQL(t, s.URL) })
 	})
 	t.Run("peer", func(t *testing.T) { // one of two members, which hand their records over to each other in turn
 		addrs := twoAddrs(t)
@@ -84,4 +102,24 @@ func TestFaultsOfClocks(t *testing.T) {
 		t.Cleanup(cluster.Kill)
 		use(t, "hazelcast", func() process { return onHazelcast(t, addrs) })
 	})
+}
+
+// setAhead has the clock of what the test starts be ahead.
+func setAhead(t *testing.T) {
+	t.Helper()
+	library, _ := filepath.Glob("/usr/lib/*/faketime/libfaketimeMT.so.1") // the pattern is right
+	if len(library) == 0 {
+		t.Skip("SKIPPED: libfaketime is not installed; install it with: apt-get install -y libfaketime")
+	}
+	t.Setenv("LD_PRELOAD", library[0])
+	t.Setenv("DONT_FAKE_MONOTONIC", "1") // it knows how much time passes, as every machine does
+	t.Setenv("FAKETIME", fmt.Sprintf("+%ds", int(ahead.Seconds())))
+}
+
+// isAhead checks what a server takes for the time.
+func isAhead(t *testing.T, now time.Time, err error) {
+	t.Helper()
+	if err != nil || time.Until(now) < ahead/2 {
+		t.Fatalf("the server's clock is at %v, %v", now, err)
+	}
 }

@@ -15,12 +15,15 @@ import (
 	_ "github.com/keepsake-cache/keepsake/providers/sql/sqlite"
 )
 
+// onSQL begins a process.
+func onSQL(t *testing.T, url string) process {
+	t.Helper()
+	m, err := sql.Open(t.Context(), sql.Options{URL: url, CreateTables: true})
+	return start(t, closed(t, m, err))
+}
+
 func TestFaultsOfSQL(t *testing.T) {
 	long(t)
-	connect := func(t *testing.T, url string) process {
-		m, err := sql.Open(t.Context(), sql.Options{URL: url, CreateTables: true})
-		return start(t, closed(t, m, err))
-	}
 	t.Run("kill", func(t *testing.T) { // with a synchronous replica, which is promoted
 		primary := servertest.Postgres(t)
 		replica := servertest.PostgresReplica(t, primary)
@@ -35,7 +38,7 @@ func TestFaultsOfSQL(t *testing.T) {
 		}
 		must(t, admin.Close())
 		url := strings.Replace(primary.URL, primary.Addr, primary.Addr+","+replica.Addr, 1) + "&target_session_attrs=read-write"
-		hurt(t, fault{provider: "sql", name: "kill"}, connect(t, url), connect(t, url), func(begin func()) {
+		hurt(t, fault{provider: "sql", name: "kill"}, onSQL(t, url), onSQL(t, url), func(begin func()) {
 			begin()
 			primary.Kill()
 			standby, err := stdsql.Open("pgx", replica.URL)
@@ -47,7 +50,7 @@ func TestFaultsOfSQL(t *testing.T) {
 	})
 	t.Run("freeze", func(t *testing.T) { // MariaDB is one process
 		s := servertest.MariaDB(t)
-		hurt(t, fault{provider: "sql", name: "freeze"}, connect(t, s.URL), connect(t, s.URL), func(begin func()) {
+		hurt(t, fault{provider: "sql", name: "freeze"}, onSQL(t, s.URL), onSQL(t, s.URL), func(begin func()) {
 			begin()
 			must(t, s.Pause())
 			pause(t, 5*time.Second)
@@ -59,7 +62,7 @@ func TestFaultsOfSQL(t *testing.T) {
 		path, err := proxy.Start(s.Addr)
 		must(t, err)
 		t.Cleanup(path.Close)
-		hurt(t, fault{provider: "sql", name: "split"}, connect(t, strings.Replace(s.URL, s.Addr, path.Addr(), 1)), connect(t, s.URL), func(begin func()) {
+		hurt(t, fault{provider: "sql", name: "split"}, onSQL(t, strings.Replace(s.URL, s.Addr, path.Addr(), 1)), onSQL(t, s.URL), func(begin func()) {
 			begin()
 			path.Begin(proxy.Stall, 0, nil)
 			pause(t, 5*time.Second)
@@ -68,8 +71,8 @@ func TestFaultsOfSQL(t *testing.T) {
 	})
 	t.Run("full", func(t *testing.T) {
 		url := "sqlite:" + filepath.Join(servertest.SmallDisk(t, "8m"), "caches.db")
-		p := connect(t, url)
-		hurt(t, fault{provider: "sql", name: "full"}, p, connect(t, url), func(begin func()) {
+		p := onSQL(t, url)
+		hurt(t, fault{provider: "sql", name: "full"}, p, onSQL(t, url), func(begin func()) {
 			full := func(refused int) bool { return refused > 2000 }
 			flood(t, p, full)
 			begin()
