@@ -111,12 +111,14 @@ func TestEvictedGenerationLosesNoRecord(t *testing.T) {
 	})
 }
 
-// TestWhoKnowsTheGenerationPutsItBack: what was cleared stays cleared.
+// TestWhoKnowsTheGenerationPutsItBack: what was cleared stays cleared, and what was written
+// since stays there.
 func TestWhoKnowsTheGenerationPutsItBack(t *testing.T) {
 	server := servertest.Memcached(t)
 	a := openCache(t, connectTo(t, server), "lost")
 	put(t, a, "k", "x")
 	clearCache(t, a)
+	put(t, a, "since", "x")
 	evict(t, a)
 	want(t, a, "k", "")
 	eventually(t, "the generation is back", func() bool {
@@ -124,7 +126,10 @@ func TestWhoKnowsTheGenerationPutsItBack(t *testing.T) {
 		_, err := client(a).Get(generationKey)
 		return err == nil
 	})
-	want(t, openCache(t, connectTo(t, server), "lost"), "k", "")
+	for _, c := range []driver.Cache{a, openCache(t, connectTo(t, server), "lost")} {
+		want(t, c, "k", "")
+		want(t, c, "since", "x")
+	}
 }
 
 // TestReadingLeavesNothingBehind: a cache that is only read needs no generation.
