@@ -81,6 +81,13 @@ func item(m rueidis.RedisMessage) (item driver.Item, found bool, err error) {
 
 // Get implements driver.Cache.
 func (c *cache) Get(ctx context.Context, key string) (driver.Item, bool, error) {
+	if l := c.lease.Load(); l.valid() {
+		m, err := c.provider.read(ctx, get(l.head+key))
+		if err != nil {
+			return driver.Item{}, false, err
+		}
+		return item(m)
+	}
 	messages, err := c.readAll(ctx, []string{key})
 	if err != nil {
 		return driver.Item{}, false, err

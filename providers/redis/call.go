@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
 // A request makes its command anew for each attempt: the client uses commands again that were
@@ -123,7 +125,7 @@ func isDialling(err error) bool {
 // exchange makes a request once.
 func (p *Provider) exchange(ctx context.Context, server rueidis.Client, r request) rueidis.RedisResult {
 	if p.link.settled() {
-		result := server.Do(ctx, r(server.B()))
+		result := server.Do(p.within(ctx), r(server.B()))
 		if result.NonRedisError() != nil {
 			p.link.stir()
 		}
@@ -141,6 +143,21 @@ func (p *Provider) exchange(ctx context.Context, server rueidis.Client, r reques
 		p.link.stir()
 		return rueidis.NewErrorResult(ctx.Err())
 	}
+}
+
+// within returns what an exchange has to wait for on a connection that is not in trouble. It ends by itself before a deadline
+// that the portable layer has set, since a connection without an answer is given up, so no timer is needed for that.
+func (p *Provider) within(ctx context.Context) context.Context {
+	if _, ok := ctx.(driver.Bounded); !ok {
+		return ctx
+	}
+	if deadline, _ := ctx.Deadline(); time.Until(deadline) < 2*silence+p.opts.RequestTimeout {
+		return ctx
+	}
+	if cancellation := driver.Cancellation(ctx); cancellation != nil {
+		return cancellation
+	}
+	return context.Background()
 }
 
 // exchangeAll makes several requests in one round trip.

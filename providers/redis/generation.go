@@ -149,10 +149,6 @@ func (c *cache) readAll(ctx context.Context, keys []string) ([]rueidis.RedisMess
 
 // readIn reads the values of keys in a generation, and more besides.
 func (c *cache) readIn(ctx context.Context, l *lease, keys []string, more []request) ([]rueidis.RedisMessage, error) {
-	if len(keys) == 1 && more == nil {
-		m, err := c.provider.read(ctx, get(l.head+keys[0]))
-		return []rueidis.RedisMessage{m}, err
-	}
 	requests := make([]request, 0, len(keys)+len(more))
 	for _, key := range keys {
 		requests = append(requests, get(l.head+key))
