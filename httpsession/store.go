@@ -72,7 +72,8 @@ func (p expiryPolicy) OnCreate(_ string, r record) jcache.Expiry {
 	if r.state != live {
 		return jcache.After(tombstoneTTL)
 	}
-	return r.expiry(time.UnixMicro(r.stored), time.Now(), p.lifetime())
+	now := time.UnixMicro(r.stored) // it has just been made
+	return r.expiry(now, now, p.lifetime())
 }
 
 func (p expiryPolicy) OnUpdate(key string, r record) jcache.Expiry { return p.OnCreate(key, r) }
