@@ -34,10 +34,6 @@ var acceptance = []struct {
 	{"provider gone and back", hasBackend, testRestart},
 }
 
-func hasProcesses(f *fleet) bool { return f.killA != nil }
-func hasBackend(f *fleet) bool   { return f.backend != nil }
-func canFreeze(f *fleet) bool    { return hasBackend(f) && f.backend.pause != nil }
-
 func TestAcceptance(t *testing.T) {
 	for _, provider := range []struct {
 		name  string
@@ -148,19 +144,6 @@ func testIncrements(t *testing.T, f *fleet) {
 	v.want(f.urls[1], "GET /attr/n", "", 200, "201")
 }
 
-// testWhileTimePasses has the cases that do little but wait, side by side.
-func testWhileTimePasses(t *testing.T, f *fleet) {
-	for name, run := range map[string]func(*testing.T, *fleet){
-		"per-session timeout":     testTimeout,
-		"expiry during a request": testExpiryInFlight,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			run(t, f)
-		})
-	}
-}
-
 func testInvalidate(t *testing.T, f *fleet) {
 	a, b := f.urls[0], f.urls[1]
 	for i, slow := range []string{"GET /attr/name", "PUT /attr/late", "DELETE /attr/name", "GET /session", "PUT /timeout?seconds=900", "POST /renew", "GET /untouched"} {
@@ -232,51 +215,7 @@ func testNeverStale(t *testing.T, f *fleet) {
 	}
 }
 
-// wait lets d pass: it is the session's time that is tested.
-func wait(t *testing.T, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-t.Context().Done():
-	}
-}
-
-func testTimeout(t *testing.T, f *fleet) {
-	a, b := f.urls[0], f.urls[1]
-	kept, left := newVisitor(t), newVisitor(t)
-	for _, v := range []*visitor{kept, left} {
-		v.want(a, "PUT /attr/name", "alice", 204, "")
-		v.want(a, "PUT /timeout?seconds=4", "", 204, "")
-	}
-	// One is used now and then, on both servers, the other one is not.
-	for i := range 4 {
-		wait(t, 1500*time.Millisecond)
-		kept.want(f.urls[i%2], "GET /attr/name", "", 200, "alice")
-		if i == 0 {
-			left.want(b, "GET /attr/name", "", 200, "alice")
-		}
-	}
-	left.want(a, "GET /attr/name", "", 404, "*")
-	left.want(b, "GET /attr/name", "", 404, "*")
-	if d := describeOn(t, left, b, ""); d.Exists {
-		t.Errorf("%+v", d)
-	}
-}
-
-func testExpiryInFlight(t *testing.T, f *fleet) {
-	a, b, v := f.urls[0], f.urls[1], newVisitor(t)
-	v.want(a, "PUT /attr/name", "alice", 204, "")
-	v.want(a, "PUT /timeout?seconds=3", "", 204, "")
-	// It expires on B during a request that has read it, and during one that
-	// changes it. Both end as they began.
-	v.want(b, "GET /attr/name?delay=3500ms", "", 200, "alice")
-	v.want(a, "GET /attr/name", "", 404, "*")
-	v.want(b, "GET /attr/name", "", 404, "*")
-}
-
 func testUnknownCookies(t *testing.T, f *fleet) {
-	v := newVisitor(t)
 	for name, id := range map[string]string{
 		"unknown":  strings.Repeat("A", 43),
 		"short":    "x",
@@ -303,7 +242,6 @@ func testUnknownCookies(t *testing.T, f *fleet) {
 			}
 		}
 	}
-	_ = v
 }
 
 func testUntouched(t *testing.T, f *fleet) {
@@ -339,71 +277,4 @@ func testLargeAttribute(t *testing.T, f *fleet) {
 		t.Errorf("%d %.200q", status, answer)
 	}
 	v.want(b, "GET /attr/name", "", 200, "kept")
-}
-
-func testKillServer(t *testing.T, f *fleet) {
-	a, b, v := f.urls[0], f.urls[1], newVisitor(t)
-	v.want(a, "PUT /attr/name", "alice", 204, "")
-	v.want(a, "POST /incr/n", "", 200, "1")
-	f.killA()
-	v.want(b, "GET /attr/name", "", 200, "alice")
-	v.want(b, "POST /incr/n", "", 200, "2")
-	f.startA()
-	v.want(a, "GET /attr/n", "", 200, "2")
-}
-
-// inTrouble checks what servers do while the backend does not answer.
-func inTrouble(t *testing.T, f *fleet, v *visitor) {
-	var wg sync.WaitGroup
-	for _, url := range f.urls {
-		for _, request := range []string{"GET /attr/name", "PUT /attr/name", "POST /incr/n", "GET /session", "POST /invalidate", "POST /renew"} {
-			wg.Go(func() {
-				start := time.Now()
-				status, answer, header := v.as(url).do(url, request, "x")
-				if took := time.Since(start); status != 503 || took > f.backend.patience || header.Get("Set-Cookie") != "" {
-					t.Errorf("%s: %d %.200q after %v, want 503 within %v", request, status, answer, took, f.backend.patience)
-				}
-			})
-		}
-		for range 5 {
-			for _, request := range []string{"GET /healthz", "GET /untouched"} {
-				start := time.Now()
-				if status, _, _ := v.as(url).do(url, request, ""); status != 200 || time.Since(start) > time.Second {
-					t.Errorf("%s: %d after %v, want 200 at once", request, status, time.Since(start))
-				}
-			}
-		}
-	}
-	wg.Wait()
-}
-
-func testFrozen(t *testing.T, f *fleet) {
-	v := newVisitor(t)
-	v.want(f.urls[0], "PUT /attr/name", "alice", 204, "")
-	f.backend.pause()
-	inTrouble(t, f, v)
-	f.backend.resume()
-	other := newVisitor(t)
-	for _, url := range f.urls {
-		other.eventually(f.backend.recovery, url, "PUT /attr/name", "x", 204)
-		other.eventually(f.backend.recovery, url, "GET /attr/name", "", 200)
-	}
-}
-
-func testRestart(t *testing.T, f *fleet) {
-	v := newVisitor(t)
-	v.want(f.urls[0], "PUT /attr/name", "alice", 204, "")
-	f.backend.stop()
-	inTrouble(t, f, v)
-	f.backend.start()
-	for i, url := range f.urls {
-		v.eventually(f.backend.recovery, url, fmt.Sprintf("PUT /attr/back%d", i), "x", 204)
-	}
-	v.want(f.urls[1], "GET /attr/back0", "", 200, "x")
-	v.want(f.urls[0], "GET /attr/back1", "", 200, "x")
-	if f.backend.keeps {
-		v.want(f.urls[0], "GET /attr/name", "", 200, "alice")
-	} else {
-		v.want(f.urls[0], "GET /attr/name", "", 404, "*")
-	}
 }
