@@ -1,7 +1,6 @@
 package faults_test
 
 import (
-	"context"
 	stdsql "database/sql"
 	"fmt"
 	"os/exec"
@@ -67,14 +66,7 @@ func TestFaultsOfClocks(t *testing.T) {
 		client := func() process { return start(t, member(t, peer.Options{Mode: peer.Client, Join: addrs})) }
 		hurt(t, fault{provider: "peer", name: skewed}, client(), client(), func(begin func()) {
 			begin()
-			for i := range grid {
-				awaitSafe(t, grid[1-i])
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				must(t, grid[i].Close(ctx))
-				cancel()
-				grid[i] = server(i)
-				awaitSafe(t, grid[i])
-			}
+			restartInTurn(t, grid, server)
 		})
 	})
 	t.Run("hazelcast", func(t *testing.T) { // one of two members

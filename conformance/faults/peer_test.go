@@ -28,6 +28,19 @@ func awaitSafe(t *testing.T, m *jcache.CacheManager) {
 	}
 }
 
+// restartInTurn restarts both members, one after the other, as an update of the program does.
+func restartInTurn(t *testing.T, grid []*jcache.CacheManager, server func(i int) *jcache.CacheManager) {
+	t.Helper()
+	for i := range grid {
+		awaitSafe(t, grid[1-i])
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		must(t, grid[i].Close(ctx))
+		cancel()
+		grid[i] = server(i)
+		awaitSafe(t, grid[i])
+	}
+}
+
 func twoAddrs(t *testing.T) (addrs []string) {
 	t.Helper()
 	for range 2 {
@@ -52,7 +65,7 @@ func TestFaultsOfPeer(t *testing.T) {
 			hurt(t, fault{provider: "peer", name: name}, both[0], both[1], func(begin func()) { floodTwice(t, both[0], begin) })
 		})
 	}
-	t.Run("restarted empty", func(t *testing.T) { // one after the other, as an update of the program does
+	t.Run("restarted empty", func(t *testing.T) {
 		addrs := twoAddrs(t)
 		server := func(i int) *jcache.CacheManager {
 			return member(t, peer.Options{Mode: peer.Server, Listen: addrs[i : i+1], Join: addrs, Replicas: 1})
@@ -63,14 +76,7 @@ func TestFaultsOfPeer(t *testing.T) {
 		}
 		hurt(t, fault{provider: "peer", name: "restarted empty"}, client(), client(), func(begin func()) {
 			begin()
-			for i := range grid {
-				awaitSafe(t, grid[1-i])
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				must(t, grid[i].Close(ctx))
-				cancel()
-				grid[i] = server(i)
-				awaitSafe(t, grid[i])
-			}
+			restartInTurn(t, grid, server)
 		})
 	})
 }

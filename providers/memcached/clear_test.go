@@ -13,6 +13,7 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 
 	"github.com/keepsake-cache/keepsake/internal/servertest"
+	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/memcached"
 )
@@ -187,16 +188,25 @@ func TestLeaseBeginsBeforeTheRequest(t *testing.T) {
 	want(t, a, "k", "new")
 }
 
+// TestForeignGeneration: a generation that is none is a mistake of the operator's, and no record that cannot
+// be read.
 func TestForeignGeneration(t *testing.T) {
-	c := openCache(t, connectTo(t, servertest.Memcached(t)), "strange")
-	if err := client(c).Set(&memcache.Item{Key: "keepsake:strange@", Value: []byte("hello")}); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := c.Get(t.Context(), "k"); err == nil {
-		t.Error("Get under a generation that is no number: want an error")
-	}
-	if err := c.(driver.Clearer).Clear(t.Context()); err == nil {
-		t.Error("Clear of a generation that is no number: want an error")
+	for _, item := range []memcache.Item{{Value: []byte("hello")}, {}, {Value: []byte("-1")}, {Value: []byte("1"), Flags: 2}} {
+		c := openCache(t, connectTo(t, servertest.Memcached(t)), "strange")
+		item.Key = "keepsake:strange@"
+		if err := client(c).Set(&item); err != nil {
+			t.Fatal(err)
+		}
+		_, _, got := c.Get(t.Context(), "k")
+		for what, err := range map[string]error{
+			"Get":   got,
+			"Put":   c.Put(t.Context(), "k", record("v"), time.Time{}),
+			"Clear": c.(driver.Clearer).Clear(t.Context()),
+		} {
+			if !errors.Is(err, jcache.ErrMisconfigured) || errors.Is(err, jcache.ErrUndecodable) || errors.Is(err, jcache.ErrUnavailable) {
+				t.Errorf("%s under the generation %q, flags %d: %v, want ErrMisconfigured", what, item.Value, item.Flags, err)
+			}
+		}
 	}
 }
 

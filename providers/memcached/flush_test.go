@@ -3,6 +3,7 @@ package memcached_test
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,32 +15,44 @@ import (
 func TestFlushUnderLoad(t *testing.T) {
 	server := servertest.Memcached(t)
 	handlers := []http.Handler{sessionsOn(t, httpsession.Options{}, server.Addr), sessionsOn(t, httpsession.Options{}, server.Addr)}
-	const visitors = 64
-	logins := make([]int, visitors)
+	var logins [64]atomic.Int64
+	all := func(n int64) bool {
+		for i := range logins {
+			if logins[i].Load() < n {
+				return false
+			}
+		}
+		return true
+	}
 	c := openCache(t, connectTo(t, server), "flush")
 	var wg sync.WaitGroup
-	end := time.Now().Add(3 * time.Second)
-	for i := range visitors {
+	var over atomic.Bool
+	for i := range logins {
 		wg.Go(func() {
 			v := visitor{}
-			for k := 0; time.Now().Before(end); k++ {
+			for k := 0; !over.Load(); k++ {
 				v.handler = handlers[k%len(handlers)]
 				if status, name := v.visit(""); status == http.StatusOK && name == "" {
 					if status, _ := v.visit("login"); status == http.StatusOK {
-						logins[i]++
+						logins[i].Add(1)
 					}
 				}
 			}
 		})
 	}
-	<-time.After(time.Second)
+	defer wg.Wait()
+	defer over.Store(true)
+	eventually(t, "everybody is logged in", func() bool { return all(1) })
 	if err := client(c).FlushAll(); err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
+	eventually(t, "everybody is logged in again", func() bool { return all(2) })
+	<-time.After(time.Second) // in which nobody has to
+	over.Store(true)
 	wg.Wait()
-	for _, n := range logins {
-		if n != 2 {
-			t.Fatalf("visitors have logged in %v times, want twice each", logins)
+	for i := range logins {
+		if n := logins[i].Load(); n != 2 {
+			t.Errorf("a visitor has logged in %d times, want twice", n)
 		}
 	}
 }

@@ -57,11 +57,15 @@ func (g generation) item(key string) *memcache.Item {
 	return item
 }
 
-// parseGeneration is the reverse of item.
+// errNoGeneration: somebody else writes under the keys of this provider, which no call can mend.
+var errNoGeneration = fmt.Errorf("%w: the generation of a cache on a memcached server was not written by this provider, or is damaged; "+
+	"another program may use the same prefix", driver.ErrMisconfigured)
+
+// parseGeneration is the reverse of item. Its error is errNoGeneration.
 func parseGeneration(item *memcache.Item) (g generation, err error) {
 	g.stamp, err = strconv.ParseUint(strings.TrimRight(string(item.Value), " "), 10, 64)
 	if err != nil || item.Flags != flagCleared && item.Flags != flagUncleared {
-		return generation{}, errEnvelope
+		return generation{}, errNoGeneration
 	}
 	if item.Flags == flagCleared {
 		g.floor = g.stamp

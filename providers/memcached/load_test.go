@@ -35,6 +35,22 @@ func TestSmallAndEvictingServersAreTold(t *testing.T) {
 	}
 }
 
+// TestEvictionsThatBeginLaterAreTold: a server that was in order when the provider was opened, and has become too small since.
+func TestEvictionsThatBeginLaterAreTold(t *testing.T) {
+	server := servertest.Memcached(t, "-m", "8")
+	var log logtest.Log
+	p := connect(t, memcached.Options{Servers: addrs(server), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	const line = "evicts what is not dead yet"
+	if said := log.String(); strings.Contains(said, line) || p.Health().Servers[0].Evictions > 0 {
+		t.Fatalf("before anything was stored it is said: %s", said)
+	}
+	flood(t, server.Addr, 20_000, 1000)
+	eventually(t, "it is said", func() bool { return strings.Contains(log.String(), line) })
+	if p.Health().Servers[0].Evictions == 0 {
+		t.Errorf("its health says %+v", p.Health().Servers[0])
+	}
+}
+
 // TestSessionSizes measures the table of docs/operations.md.
 func TestSessionSizes(t *testing.T) {
 	for _, test := range []struct {
