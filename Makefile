@@ -8,7 +8,7 @@ FUZZTIME      := 30s
 NEMESISTIME   := 6m
 FREEZES       := 20
 MEMBERS       := 5.3.8 5.7.0
-NEMESIS       := bin/nemesis run -config conformance/nemesis/peer.yaml -duration $(NEMESISTIME)
+NEMESIS       := bin/nemesis run -config internal/nemesis/peer.yaml -duration $(NEMESISTIME)
 
 .PHONY: help demo servers test check lint cross simulate fuzz bench bench-grid nemesis faults members claims failover
 
@@ -73,7 +73,7 @@ bench-grid: ## compare the grid of peers with Redis, memcached, Hazelcast and Ol
 	cd bench && go run ./grid
 
 nemesis: ## hurt grids of real processes, as root their networks, too: half an hour, NEMESISTIME for each of five
-	go build -o bin/ ./conformance/nemesis ./conformance/sessionapp
+	go build -o bin/ ./internal/nemesis ./conformance/sessionapp
 	$(NEMESIS) -servers 3
 	$(NEMESIS) -servers 3 -on-split availability -callers all -faults network
 	$(NEMESIS) -servers 2 -callers others -faults network
@@ -81,7 +81,7 @@ nemesis: ## hurt grids of real processes, as root their networks, too: half an h
 	$(NEMESIS) -servers 2 -app bin/sessionapp -callers others -faults network
 
 claims: ## what a grid keeps when members fail and the network splits, beside Hazelcast; ten minutes
-	go run ./conformance/nemesis table -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
+	go run ./internal/nemesis table -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
 
 members: servers ## the tests of the Hazelcast provider, with members of each version in MEMBERS
 	@for v in $(MEMBERS); do \
@@ -92,17 +92,17 @@ members: servers ## the tests of the Hazelcast provider, with members of each ve
 	done
 
 failover: ## for how long clients of a grid are hindered when a member fails, beside Hazelcast; half an hour
-	go run ./conformance/nemesis failover -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
+	go run ./internal/nemesis failover -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
 
 faults: servers ## hurt the servers of each provider, and write what is lost to docs/faults and docs/promises.md; half an hour, of which FREEZES take half
 	@internal/servers/install faketime
 	@mkdir -p bin
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/memcached > docs/faults/memcached.txt
 	KEEPSAKE_FAULTS=1 KEEPSAKE_FREEZES=$(FREEZES) go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/hazelcast > docs/faults/hazelcast.txt
-	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./conformance/nemesis > docs/faults/alone.txt
+	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./internal/nemesis > docs/faults/alone.txt
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./providers/sql > docs/faults/sql.txt
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -run PgBouncer ./providers/sql
-	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -run TestAcceptance/mariadb ./conformance/sessionapp
+	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -run TestAcceptance/mariadb ./internal/sessionapp
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 60m -v -run '^TestFault' ./providers/redis > docs/faults/redis.txt
 	KEEPSAKE_FAULTS=1 go test -count=1 -timeout 20m -v -run '^TestFault' ./conformance/faults > bin/faults.log
 	head -1 docs/faults/stores.txt > bin/faults.head && mv bin/faults.head docs/faults/stores.txt

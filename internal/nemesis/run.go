@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/keepsake-cache/keepsake/conformance/internal/lan"
+	"github.com/keepsake-cache/keepsake/internal/lan"
 	"github.com/keepsake-cache/keepsake/jcache"
 )
 

@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/keepsake-cache/keepsake/conformance/internal/lan"
+	"github.com/keepsake-cache/keepsake/internal/lan"
 )
 
 // A fleet is the servers of a run. Each has a place, which outlives its processes.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/keepsake-cache/keepsake/conformance/internal/lan"
+	"github.com/keepsake-cache/keepsake/internal/lan"
 )
 
 func tryOneAfterTheOther(ctx context.Context, r *runner, s sizes) ([]finding, error) {

@@ -1,7 +1,7 @@
 // Command nemesis hurts a cluster of real processes and checks that it keeps its
 // promises.
 //
-//	nemesis run -config conformance/nemesis/peer.yaml -servers 3 -duration 15m
+//	nemesis run -config internal/nemesis/peer.yaml -servers 3 -duration 15m
 //
 // starts servers, lets clients use them, hurts what keeps the entries, and heals it again:
 // kill -9, SIGSTOP, good ends, one after the other or many at once, clocks that are wrong,
@@ -23,13 +23,13 @@
 // may get another session unasked, none may lose an acknowledged change, no logout may be undone
 // and no old id be alive after a renewal.
 //
-//	nemesis table -config conformance/nemesis/peer.yaml
+//	nemesis table -config internal/nemesis/peer.yaml
 //
 // tries one claim after the other, each on servers of its own: how many of so many entries
 // are lost, deletes undone and old values back after two members were killed, one stood
 // still for twenty seconds, or the network was split for thirty.
 //
-//	nemesis failover -config conformance/nemesis/peer.yaml -runs 20
+//	nemesis failover -config internal/nemesis/peer.yaml -runs 20
 //
 // measures the outages that the clients of the other servers see when a member is killed,
 // frozen, cut off or restarted, and counts their errors: none is allowed for keys whose

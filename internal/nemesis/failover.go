@@ -13,7 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/keepsake-cache/keepsake/conformance/internal/lan"
+	"github.com/keepsake-cache/keepsake/internal/lan"
 )
 
 // A failure is what happens to one member while clients use the others.

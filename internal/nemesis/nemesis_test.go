@@ -144,7 +144,7 @@ func (p plan) strike(t *testing.T, names string) {
 // sessionapp builds the program of that name.
 func sessionapp(t *testing.T) string {
 	program := filepath.Join(t.TempDir(), "sessionapp")
-	build := []string{"build", "-o", program, "../sessionapp"}
+	build := []string{"build", "-o", program, "../../conformance/sessionapp"}
 	if raceEnabled {
 		build = slices.Insert(build, 1, "-race")
 	}

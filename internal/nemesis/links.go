@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/keepsake-cache/keepsake/conformance/internal/lan"
+	"github.com/keepsake-cache/keepsake/internal/lan"
 )
 
 // A direction is from one host to another.

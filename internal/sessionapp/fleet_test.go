@@ -1,4 +1,4 @@
-package main
+package sessionapp
 
 import (
 	"bufio"
@@ -188,7 +188,7 @@ const serves = "SESSIONAPP_SERVES=true"
 // detector that takes longer than most of the cases.
 func TestMain(m *testing.M) {
 	if slices.Contains(os.Environ(), serves) {
-		main()
+		Main()
 		return
 	}
 	os.Exit(m.Run())
@@ -196,7 +196,7 @@ func TestMain(m *testing.M) {
 
 func buildWithoutRace(t *testing.T) (binary string) {
 	binary = filepath.Join(t.TempDir(), "sessionapp")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", binary, "../../conformance/sessionapp").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	return binary
