@@ -24,6 +24,7 @@ var arrows = []struct {
 	{"jcache", []string{"jcache/codec", "jcache/driver"}, "policy stands on the driver and knows no provider"},
 	{"providers/", []string{"jcache", "jcache/driver", "jcache/driver/setting", "internal/configtree"}, "a provider knows nothing of sessions, files or other providers"},
 	{"providers/sql/", []string{"providers/sql"}, "it tells the provider of one database's client, so that a program links only that one"},
+	{"providers/gocache/", []string{"providers/gocache", "jcache/driver", "jcache/driver/setting"}, "it makes stores of one library, so that a program links only that one"},
 	{"providers", []string{"providers/"}, "it is the list of providers to link"},
 	{"providers/peer/internal/topology", nil, "what members agree on is plain data"},
 	{"providers/peer/internal/rules", nil, "it is a list"},
@@ -114,17 +115,21 @@ func TestOnlyMetricsLinkPrometheus(t *testing.T) {
 // A program that imports a provider links its client and no other one's: what is behind a provider is
 // in the way of nobody who uses another one.
 func TestProvidersLinkTheirOwnClients(t *testing.T) {
-	const database = "database/sql"
+	const database, stores = "database/sql", "github.com/eko/gocache/lib/v4/store"
 	clients := map[string][]string{
-		"memory":       nil,
-		"peer":         {"github.com/hashicorp/memberlist"},
-		"memcached":    {"github.com/bradfitz/gomemcache/memcache"},
-		"redis":        {"github.com/redis/rueidis"},
-		"hazelcast":    {"github.com/hazelcast/hazelcast-go-client", database}, // the client's own
-		"sql":          {database},
-		"sql/postgres": {database, "github.com/jackc/pgx/v5"},
-		"sql/mysql":    {database, "github.com/go-sql-driver/mysql"},
-		"sql/sqlite":   {database, "modernc.org/sqlite"},
+		"memory":           nil,
+		"peer":             {"github.com/hashicorp/memberlist"},
+		"memcached":        {"github.com/bradfitz/gomemcache/memcache"},
+		"redis":            {"github.com/redis/rueidis"},
+		"hazelcast":        {"github.com/hazelcast/hazelcast-go-client", database}, // the client's own
+		"gocache":          {stores},
+		"gocache/bigcache": {stores, "github.com/allegro/bigcache/v3"},
+		"gocache/memcache": {stores, "github.com/bradfitz/gomemcache/memcache"},
+		"gocache/redis":    {stores, "github.com/redis/go-redis/v9"},
+		"sql":              {database},
+		"sql/postgres":     {database, "github.com/jackc/pgx/v5"},
+		"sql/mysql":        {database, "github.com/go-sql-driver/mysql"},
+		"sql/sqlite":       {database, "modernc.org/sqlite"},
 	}
 	args := []string{"list", "-f", `{{.ImportPath}}{{range .Deps}} {{.}}{{end}}`}
 	var all []string

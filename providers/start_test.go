@@ -32,7 +32,7 @@ const password = "x8Jq2mWv0Lz5Tn7R"
 
 func starters(t *testing.T) map[string]starter {
 	t.Helper()
-	memcached, redis, member, hz := freeAddr(t), freeAddr(t), freeAddr(t), freeAddr(t)
+	memcached, redis, member, hz, stored := freeAddr(t), freeAddr(t), freeAddr(t), freeAddr(t), freeAddr(t)
 	locked, plain := servertest.Redis(t, "--requirepass", password).Addr, servertest.Memcached(t).Addr
 	database, other, stranger := servertest.Postgres(t), servertest.Postgres(t), freeAddr(t)
 	database.Kill()
@@ -50,6 +50,12 @@ func starters(t *testing.T) map[string]starter {
 				"password": {"servers": []string{locked}, "password": "wrong"},
 				"protocol": {"servers": []string{plain}},
 				"host":     {"servers": []string{"host.invalid"}},
+			}},
+		"gocache": {settings{"store": "redis", "servers": []string{stored}, "singleProcess": true},
+			func(t *testing.T) { keep(t)(servers.RedisAt(t.Context(), stored)) },
+			map[string]settings{
+				"password": {"store": "redis", "servers": []string{locked}, "password": "wrong", "singleProcess": true},
+				"host":     {"store": "redis", "servers": []string{"host.invalid"}, "singleProcess": true},
 			}},
 		"sql": {settings{"url": database.URL, "createTables": true},
 			func(t *testing.T) { servertest.Check(t, database.Restart(t.Context())) },
