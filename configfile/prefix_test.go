@@ -10,17 +10,17 @@ import (
 	"github.com/keepsake-cache/keepsake/configfile"
 )
 
-// No part of a file that is being written is applied: not at all while the writer goes on within
-// the time that a file must stay still, and if it stops for longer, only what ends with a line of
-// YAML, or what means the same as the whole.
+// No part of a file that is being written in its place is applied, whether the writer goes on within the time
+// that a file must stay still or stops for good, unless it means the same as what runs.
 func TestPrefixesAreNotApplied(t *testing.T) {
 	for _, path := range examples(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			text := string(read(t, path))
-			name := filepath.Base(path)
+			text, name := string(read(t, path)), filepath.Base(path)
 			initial := "cacheManager: {provider: memory}\nhttpSession: {cookieName: FIRST}\n"
 			if strings.HasSuffix(name, ".xml") {
 				initial = "<keepsake><cacheManager provider='memory'/><httpSession cookieName='FIRST'/></keepsake>"
+			} else {
+				text += "...\n"
 			}
 			watching(t, name, initial, configfile.WatchOptions{}, func(w *watched) {
 				copyBeside(t, filepath.Dir(path), filepath.Dir(w.file), name)
@@ -35,7 +35,6 @@ func TestPrefixesAreNotApplied(t *testing.T) {
 				w.write(text)
 				w.rest()
 				again := w.said() // after what was refused
-				applied := 0
 				for n := range len(text) {
 					if n%10 == 0 {
 						w.write(text[:n])
@@ -48,18 +47,35 @@ func TestPrefixesAreNotApplied(t *testing.T) {
 					}
 					w.write(text[:n])
 					w.rest()
-					switch said := w.said(); {
-					case strings.Contains(said, "what is running stays"), said == "", said == again: // it means the same
-					case strings.HasSuffix(name, ".yaml") && strings.HasSuffix(text[:n], "\n"):
-						applied++
-						w.write(text)
-						w.rest()
-						w.said()
-					default:
+					if said := w.said(); said != "" && said != again && !strings.Contains(said, "what is running stays") {
 						t.Fatalf("the first %d bytes are applied: %s", n, said)
 					}
 				}
-				t.Logf("of %d prefixes that stay as they are, %d are taken for the whole", len(text), applied)
+			})
+		})
+	}
+}
+
+// A YAML file is applied when it has its end marker, or is another file than before.
+func TestWholeYAML(t *testing.T) {
+	for name, c := range map[string]struct {
+		applied bool
+		put     func(w *watched, text string)
+	}{
+		"in its place":                {false, (*watched).write},
+		"in its place, marked":        {true, func(w *watched, text string) { w.write(text + "...\n") }},
+		"in its place, Windows":       {true, func(w *watched, text string) { w.write(strings.ReplaceAll(text+"...\n", "\n", "\r\n")) }},
+		"in its place, half a marker": {false, func(w *watched, text string) { w.write(text + "...") }},
+		"renamed":                     {true, (*watched).replace},
+		"renamed, then in its place":  {false, func(w *watched, text string) { w.replace(shopYAML); w.rest(); w.write(text) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			watching(t, "a.yaml", shopYAML, configfile.WatchOptions{}, func(w *watched) {
+				c.put(w, strings.Replace(shopYAML, "SHOP", "CART", 1))
+				w.rest()
+				if said := w.said(); (w.cookie() == "CART") != c.applied || c.applied == strings.Contains(said, "may not be written to its end") {
+					t.Errorf("the cookie is %s; it says %s", w.cookie(), said)
+				}
 			})
 		})
 	}

@@ -15,11 +15,11 @@ import (
 // If c has problems, nothing is applied. What the program changed in the Config that it
 // opened, it changes in c too. After Close the error matches jcache.ErrClosed.
 func (s *System) Reload(c *Config) (restart []string, err error) {
-	return s.reload(c, func([]difference) {})
+	return s.reload(c, func([]difference) error { return nil })
 }
 
-// reload is Reload, and tells what differs before it applies anything.
-func (s *System) reload(c *Config, tell func([]difference)) (restart []string, err error) {
+// reload is Reload, and tells what differs before it applies anything, unless tell has an error.
+func (s *System) reload(c *Config, tell func([]difference) error) (restart []string, err error) {
 	if _, err := c.Check(); err != nil {
 		return nil, err
 	}
@@ -33,7 +33,9 @@ func (s *System) reload(c *Config, tell func([]difference)) (restart []string, e
 		return nil, fmt.Errorf("configfile: %w: nothing can be applied any more", jcache.ErrClosed)
 	}
 	all := s.running.differences(next)
-	tell(all)
+	if err := tell(all); err != nil {
+		return nil, err
+	}
 	for _, d := range all {
 		if d.later != "" {
 			restart = append(restart, d.later)

@@ -1,13 +1,14 @@
 package configfile
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/internal/configtree"
@@ -35,15 +36,18 @@ const defaultStill = 5 * time.Second
 //
 // A file that is being written is not a configuration. So it is read when it has stayed as it is
 // for WatchOptions.Still, and when it is whole: an XML document has the end of its root, and a
-// YAML document the end of its last line. Whatever is wrong with it, what is running stays, and
-// the log says why. One doubt is left: of a YAML file whose writer pauses for longer, after the
-// end of a line, the part that is there is taken for the whole. Nothing is left to doubt if the new
-// file is written under another name and then renamed.
+// YAML document its end marker, a last line "...", unless the file is another one than before, as it is when the
+// new one was written under another name and renamed. Whatever is wrong with it, what is running
+// stays, and the log says why.
 //
 // The files that the document names, such as uri, are watched, too. A Config that was not
 // loaded from a file cannot be watched, which is an error.
 func (s *System) Watch(ctx context.Context, opts WatchOptions) error {
-	w := &watch{system: s, file: s.opened.file, others: s.opened.files(), still: opts.Still, prepare: opts.Prepare, log: opts.Logger}
+	was, err := os.Stat(s.opened.file)
+	if err != nil {
+		return fmt.Errorf("configfile: the file cannot be watched: %w", err)
+	}
+	w := &watch{was: was, system: s, file: s.opened.file, others: s.opened.files(), still: opts.Still, prepare: opts.Prepare, log: opts.Logger}
 	if w.still == 0 {
 		w.still = defaultStill
 	}
@@ -51,9 +55,6 @@ func (s *System) Watch(ctx context.Context, opts WatchOptions) error {
 		w.log = slog.Default()
 	}
 	w.log = w.log.With("file", w.file)
-	if _, err := os.ReadFile(w.file); err != nil {
-		return fmt.Errorf("configfile: the file cannot be watched: %w", err)
-	}
 	tick := time.NewTicker(min(time.Second, max(w.still/4, time.Millisecond)))
 	defer tick.Stop()
 	for !s.isClosed() {
@@ -79,7 +80,8 @@ type watch struct {
 	seen    stamp // what the files held at the last look
 	since   time.Time
 	handled stamp
-	refused bool // what was handled
+	was     os.FileInfo // of what was handled
+	refused bool        // what was handled
 }
 
 // A stamp is the content of all the files.
@@ -87,29 +89,46 @@ type stamp [sha256.Size]byte
 
 // look reads the files, and applies what has been there long enough.
 func (w *watch) look(now time.Time) {
-	data, err := os.ReadFile(w.file)
+	data, is, err := readWithInfo(w.file)
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%v %d %s", err, len(data), data)
 	for _, name := range w.others {
 		data, err := os.ReadFile(name)
 		fmt.Fprintf(sum, "%v %d %s", err, len(data), data)
 	}
-	is := stamp(sum.Sum(nil))
+	content := stamp(sum.Sum(nil))
 	switch {
-	case is != w.seen:
-		w.seen, w.since = is, now
-	case is != w.handled && now.Sub(w.since) >= w.still:
-		w.handled = is
-		w.handle(data, err)
+	case content != w.seen:
+		w.seen, w.since = content, now
+	case content == w.handled:
+		if is != nil {
+			w.was = is // it may be another file with the same text
+		}
+	case now.Sub(w.since) >= w.still:
+		w.handled = content
+		w.handle(data, is, err)
 	}
 }
 
+func readWithInfo(name string) (data []byte, is os.FileInfo, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read from
+	if is, err = f.Stat(); err == nil {
+		data, err = io.ReadAll(f)
+	}
+	return data, is, err
+}
+
 // handle applies what the file holds, or says why not.
-func (w *watch) handle(data []byte, err error) {
+func (w *watch) handle(data []byte, is os.FileInfo, err error) {
 	var restart []string
 	changed := false
 	if err == nil {
-		restart, err = w.reload(data, &changed)
+		restart, err = w.reload(data, os.SameFile(w.was, is), &changed)
+		w.was = is
 	}
 	switch {
 	case err != nil:
@@ -127,10 +146,7 @@ func (w *watch) handle(data []byte, err error) {
 	}
 }
 
-func (w *watch) reload(data []byte, changed *bool) (restart []string, err error) {
-	if !whole(w.file, data) {
-		return nil, errors.New("its last line has no end, so it may not be written to its end yet")
-	}
+func (w *watch) reload(data []byte, inPlace bool, changed *bool) (restart []string, err error) {
 	cfg, err := Parse(w.file, data, w.system.opened.getenv)
 	if err != nil {
 		return nil, err
@@ -140,8 +156,12 @@ func (w *watch) reload(data []byte, changed *bool) (restart []string, err error)
 			return nil, err
 		}
 	}
-	w.others = cfg.files()
-	return w.system.reload(cfg, func(all []difference) {
+	others := cfg.files()
+	return w.system.reload(cfg, func(all []difference) error {
+		if len(all) > 0 && inPlace && !whole(w.file, data) {
+			return errPartly
+		}
+		w.others = others
 		*changed = len(all) > 0
 		for _, d := range all {
 			what := d.part
@@ -150,13 +170,18 @@ func (w *watch) reload(data []byte, changed *bool) (restart []string, err error)
 			}
 			w.log.Info("keepsake: the configuration file has changed", "what", what, "from", d.from, "to", d.to)
 		}
+		return nil
 	})
 }
 
-// whole reports whether a document may be complete. One of XML that is not has no end of its
-// root, which Parse refuses.
+var errPartly = errors.New(`it was changed in its place, and may not be written to its end yet; ` +
+	`end it with the line "...", or write the new one under another name and rename it`)
+
+// whole reports whether a document shows that it is complete. One of XML that is not has no end of its
+// root, which Parse refuses. Of YAML the line "..." is the end of a document wherever it stands.
 func whole(name string, data []byte) bool {
-	return configtree.IsXML(name, data) || bytes.HasSuffix(data, []byte("\n"))
+	text := strings.ReplaceAll(string(data), "\r\n", "\n")
+	return configtree.IsXML(name, data) || text == "...\n" || strings.HasSuffix(text, "\n...\n")
 }
 
 func (s *System) isClosed() bool {

@@ -59,9 +59,22 @@ func withoutTime(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
+// write writes the file in its place.
 func (w *watched) write(text string) {
 	w.t.Helper()
 	if err := os.WriteFile(w.file, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// replace writes another file and renames it.
+func (w *watched) replace(text string) {
+	w.t.Helper()
+	file := w.file
+	defer func() { w.file = file }()
+	w.file += ".new"
+	w.write(text)
+	if err := os.Rename(w.file, file); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -99,7 +112,7 @@ func TestWatchAppliesAndTells(t *testing.T) {
 		if said := w.said(); said != "" {
 			t.Errorf("nothing has changed, and it says %s", said)
 		}
-		w.write(strings.NewReplacer("SHOP", "CART", "1h", "2h", "memory}", "memory, properties: {maxEntries: 5}}").Replace(shopYAML))
+		w.replace(strings.NewReplacer("SHOP", "CART", "1h", "2h", "memory}", "memory, properties: {maxEntries: 5}}").Replace(shopYAML))
 		w.rest()
 		want := `level=INFO msg="keepsake: the configuration file has changed" what="cacheManager: properties.maxEntries" from=0 to=5
 level=INFO msg="keepsake: the configuration file has changed" what="httpSession: invalidationTimeout" from=1h to=2h
@@ -156,7 +169,7 @@ func TestWatchKeepsWhatRuns(t *testing.T) {
 func TestWatchShowsNoSecret(t *testing.T) {
 	watching(t, "a.yaml", smallYAML+"\n", configfile.WatchOptions{}, func(w *watched) {
 		for _, password := range []string{"sesame", "opensesame"} {
-			w.write("cacheManager: {provider: memcached, properties: {servers: a, user: u, password: " + password + "}}\n")
+			w.replace("cacheManager: {provider: memcached, properties: {servers: a, user: u, password: " + password + "}}\n")
 			w.rest()
 			if said := w.said(); strings.Contains(said, "sesame") || !strings.Contains(said, "provider has changed") {
 				t.Errorf("it says %s", said)
@@ -175,7 +188,7 @@ func TestWatchSeesTheProvidersFile(t *testing.T) {
 	}
 	put("blue")
 	watching(t, "a.yaml", smallYAML+"\n", configfile.WatchOptions{}, func(w *watched) {
-		w.write("cacheManager: {provider: hazelcast, uri: " + client + "}\n")
+		w.replace("cacheManager: {provider: hazelcast, uri: " + client + "}\n")
 		w.rest()
 		if said := w.said(); !strings.Contains(said, "from=memory to=hazelcast") {
 			t.Errorf("it says %s", said)
@@ -196,7 +209,7 @@ func TestWatchPrepares(t *testing.T) {
 		return fail
 	}
 	watching(t, "a.yaml", shopYAML, configfile.WatchOptions{Prepare: prepare}, func(w *watched) {
-		w.write(strings.Replace(shopYAML, "SHOP", "CART", 1))
+		w.replace(strings.Replace(shopYAML, "SHOP", "CART", 1))
 		w.rest()
 		if name := w.cookie(); name != "PROGRAM" {
 			t.Errorf("the cookie is %s", name)
