@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -164,6 +165,64 @@ func TestProcessesThatDiffer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Processes of different versions of the module say so, and so do those whose records the others cannot read.
+func TestVersionsThatDiffer(t *testing.T) {
+	const want = "200 OK\nok\ndiffers: version of Keepsake is "
+	sharing(t, func(t *testing.T, log *logtest.Log) {
+		defer configfile.SetVersion("v1.2.3")()
+		one := open(t, parse(t, "a.yaml", sharedYAML))
+		configfile.SetVersion("v1.3.0")
+		other := open(t, parse(t, "a.yaml", sharedYAML))
+		time.Sleep(time.Minute)
+		for s, there := range map[*configfile.System]string{one: "v1.3.0", other: "v1.2.3"} {
+			if got := health(s); !strings.HasPrefix(got, want+there) {
+				t.Errorf("health: %s, want %s%s", got, want, there)
+			}
+		}
+		if said := log.Take(); strings.Count(said, "processes of the fleet differ") != 2 {
+			t.Errorf("it says %s", said)
+		}
+	})
+	for name, c := range map[string]struct{ from, to, want string }{
+		"cache":    {"expiry: 10m", "expiry: 10m, codec: json", "differs: cache catalog is created 10m json in "},
+		"sessions": {"SHOP", "SHOP, codec: gob", "codec of sessions is gob in "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sharing(t, func(t *testing.T, _ *logtest.Log) {
+				one := open(t, parse(t, "a.yaml", sharedYAML))
+				open(t, parse(t, "a.yaml", strings.Replace(sharedYAML, c.from, c.to, 1)))
+				time.Sleep(time.Minute)
+				if got := health(one); !strings.Contains(got, c.want) {
+					t.Errorf("health: %s, want %s", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+// A process whose format of records this one cannot read is told of, too.
+func TestRecordsOfAnotherFormat(t *testing.T) {
+	sharing(t, func(t *testing.T, log *logtest.Log) {
+		c, err := common.Load().OpenCache(t.Context(), "_processes", driver.CacheOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 8 {
+			if err := c.Put(t.Context(), strconv.Itoa(i), []byte("what a later version wrote"), time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := open(t, parse(t, "a.yaml", sharedYAML))
+		time.Sleep(time.Minute)
+		if got := health(s); !strings.Contains(got, "neither can read the other's sessions and entries") || !strings.HasPrefix(got, "503") {
+			t.Errorf("health: %s", got)
+		}
+		if said := log.Take(); strings.Count(said, "processes of the fleet differ") != 1 {
+			t.Errorf("it says %s", said)
+		}
+	})
 }
 
 // What Reload applies, the others hear of.

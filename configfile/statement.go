@@ -79,8 +79,10 @@ func (s statement) with(other statement) statement {
 
 const versionOf = "version of Keepsake"
 
-// version returns the version of this module that the program was built with.
-func version() string {
+// version returns the version of this module that the program was built with. Tests have others.
+var version = builtWith
+
+func builtWith() string {
 	const path = "github.com/keepsake-cache/keepsake"
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
