@@ -42,8 +42,9 @@ var answers = []answer{
 	{"WRONGPASS", driver.ErrMisconfigured, "the server refuses the user or the password", false},
 	{"NOPERM", driver.ErrMisconfigured, "the user may not do what is needed; docs/operations.md has the rules", false},
 	{"DENIED", driver.ErrMisconfigured, "the server takes no connections from other machines (protected-mode)", false},
-	{"WRONGTYPE", errForeign, "", false},
+	{"WRONGTYPE", driver.ErrMisconfigured, "a key of this cache holds a list, a set or the like of another program; give the caches a prefix of their own", false},
 	{"FOREIGN", errForeign, "", false},
+	{"NONUMBER", errNoNumber, "", false},
 	{"UNTOLD", driver.ErrIndeterminate, "it was carried out, but those who watch do not know: the user may not publish; docs/operations.md has the rules", false},
 	{"EXECABORT", driver.ErrUnavailable, "the server has refused the request", false},
 }

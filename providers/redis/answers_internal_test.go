@@ -4,12 +4,13 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
 // Nothing was done in every case but one, in which what was done cannot be told.
 func TestEveryAnswerHasAMeaning(t *testing.T) {
-	conditions := []error{driver.ErrUnavailable, driver.ErrMisconfigured, driver.ErrFull, driver.ErrIndeterminate, errNoScript}
+	conditions := []error{driver.ErrUnavailable, driver.ErrMisconfigured, driver.ErrFull, driver.ErrIndeterminate, jcache.ErrUndecodable, errNoScript}
 	for _, a := range answers {
 		matches := 0
 		for _, c := range conditions {

@@ -2,12 +2,12 @@ package redis_test
 
 import (
 	"errors"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/internal/servertest"
+	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/providers/redis"
 )
@@ -88,32 +88,83 @@ func TestScriptsAreSentAgain(t *testing.T) {
 	}
 }
 
+// A string that is no record is undecodable, and can be replaced by what does not depend on it. A value of
+// another type is a mistake. It is all the same whether somebody watches or not.
 func TestForeignValues(t *testing.T) {
-	c, _ := start(t)
-	ask(t, c, "SET", "keepsake:carts:text", "somebody's")
-	ask(t, c, "LPUSH", "keepsake:carts:list", "somebody's")
-	for _, key := range []string{"text", "list"} {
-		if _, _, err := c.Get(t.Context(), key); !errors.Is(err, driver.ErrMisconfigured) {
-			t.Errorf("Get of a %s: %v", key, err)
+	const key = "k"
+	type outcome struct {
+		means    error
+		replaced bool
+	}
+	refused := func(means error) outcome { return outcome{means, false} }
+	for _, watched := range []bool{false, true} {
+		c, _ := start(t)
+		if watched {
+			watch(t, c)
 		}
-		swapped, _, err := c.Swap(t.Context(), key, driver.Token{}, record("mine"), time.Time{})
-		if swapped || !errors.Is(err, driver.ErrMisconfigured) || strings.Contains(err.Error(), "somebody") {
-			t.Errorf("Swap of a %s: %v, %v", key, swapped, err)
+		f := driver.FeaturesOf(c)
+		for _, test := range []struct {
+			name           string
+			do             func() error
+			string, others outcome
+		}{
+			{"Get", func() error { _, _, err := c.Get(t.Context(), key); return err },
+				refused(jcache.ErrUndecodable), refused(driver.ErrMisconfigured)},
+			{"Swap", func() error {
+				swapped, _, err := c.Swap(t.Context(), key, driver.Token{}, record("mine"), time.Time{})
+				if swapped {
+					t.Error("it was swapped")
+				}
+				return err
+			}, refused(jcache.ErrUndecodable), refused(driver.ErrMisconfigured)},
+			{"Touch", func() error {
+				_, err := f.Toucher.Touch(t.Context(), key, driver.Token{B: []byte("01234567")}, time.Now().Add(time.Hour))
+				return err
+			}, refused(jcache.ErrUndecodable), refused(driver.ErrMisconfigured)},
+			{"Exchange", func() error { _, _, err := f.Exchanger.Exchange(t.Context(), key, record("mine"), time.Time{}); return err },
+				outcome{jcache.ErrUndecodable, true}, refused(driver.ErrMisconfigured)},
+			{"Exchange for nothing", func() error { _, _, err := f.Exchanger.Exchange(t.Context(), key, nil, time.Time{}); return err },
+				outcome{jcache.ErrUndecodable, true}, refused(driver.ErrMisconfigured)},
+			{"Put", func() error { return c.Put(t.Context(), key, record("mine"), time.Time{}) }, outcome{nil, true}, outcome{nil, true}},
+			{"Delete", func() error { return c.Delete(t.Context(), key) }, outcome{nil, true}, outcome{nil, true}},
+		} {
+			const name = "keepsake:carts:" + key
+			for _, value := range []string{"somebody's", "K1", "K1\x00\x00\x00\x00\x00\x001234567", "K2\x00\x00\x00\x00\x00\x0012345678"} {
+				ask(t, c, "SET", name, value)
+				err := test.do()
+				now := word(t, c, "GET", name)
+				if !errors.Is(err, test.string.means) || (now != value) != test.string.replaced {
+					t.Errorf("watched %v: %s of %q: %v, and there is %q", watched, test.name, value, err, now)
+				}
+			}
+			ask(t, c, "DEL", name)
+			ask(t, c, "LPUSH", name, "somebody's")
+			err := test.do()
+			now := word(t, c, "TYPE", name)
+			if !errors.Is(err, test.others.means) || (now != "list") != test.others.replaced {
+				t.Errorf("watched %v: %s of a list: %v, and there is a %s", watched, test.name, err, now)
+			}
+			if err != nil && strings.Contains(err.Error(), "somebody") {
+				t.Errorf("%s: the error shows the value: %v", test.name, err)
+			}
+			ask(t, c, "DEL", name)
 		}
 	}
 }
 
-// A program that imports this provider links no other one's client.
-func TestLinksItsOwnClientOnly(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", ".").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	for path := range strings.Lines(string(out)) {
-		for _, other := range []string{"hazelcast", "gomemcache", "memberlist", "database/sql", "pgx", "sqlite"} {
-			if strings.Contains(path, other) {
-				t.Errorf("it links %s", path)
-			}
+// A generation that is no number is nothing that a cache can do without.
+func TestAGenerationThatIsNoNumber(t *testing.T) {
+	for _, value := range []string{"x", "", "0"} {
+		c, _ := start(t)
+		ask(t, c, "SET", "keepsake:carts@generation", value)
+		if _, _, err := c.Get(t.Context(), "k"); !errors.Is(err, driver.ErrMisconfigured) {
+			t.Errorf("Get: %v", err)
+		}
+		if err := c.Put(t.Context(), "k", record("x"), time.Time{}); !errors.Is(err, driver.ErrMisconfigured) {
+			t.Errorf("Put: %v", err)
+		}
+		if err := c.(driver.Clearer).Clear(t.Context()); value != "0" && (!errors.Is(err, driver.ErrMisconfigured) || !strings.Contains(err.Error(), "is not a number")) {
+			t.Errorf("Clear: %v", err)
 		}
 	}
 }

@@ -24,9 +24,10 @@
 //
 //	redis-cli --scan --pattern 'keepsake:sessions:*'
 //
-// The value is the letters K1, the deadline in milliseconds, and the record. A value of somebody
-// else under such a key is an error that matches jcache.ErrMisconfigured, and is not written over
-// by a Swap.
+// The value is the letters K1, the deadline in milliseconds, and the record. Any other string under such a key
+// is damaged, or another program's: an error that matches jcache.ErrUndecodable. Put, Delete and Exchange, which do not
+// depend on what is there, replace it; Swap and Touch do not. A session whose record is damaged is none. A list or a set is
+// jcache.ErrMisconfigured, and only Put and Delete replace it.
 //
 // Other keys begin with prefix:cache@, which is no cache's name: the generation, locks, and what is needed for
 // watching.

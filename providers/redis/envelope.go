@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
@@ -28,7 +29,8 @@ const (
 	watchedGrace = time.Minute
 )
 
-var errForeign = fmt.Errorf("%w: a value under a key of this cache was not written by this provider; give it a prefix of its own", driver.ErrMisconfigured)
+var errForeign = fmt.Errorf("%w: the value on the server was not written by this provider, or is damaged; if another program wrote it, give the caches a prefix of their own",
+	jcache.ErrUndecodable)
 
 // milliseconds returns a deadline as it is kept, rounded up. Zero: none.
 func milliseconds(deadline time.Time) int64 {

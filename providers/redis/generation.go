@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -110,17 +111,20 @@ func (c *cache) restore(ctx context.Context, number int64) (int64, error) {
 	return numberIn(m)
 }
 
+// errNoNumber: unlike a record it is nothing that the cache can do without.
+var errNoNumber = fmt.Errorf("%w: the cache's generation on the server is not a number; if another program wrote it, give the caches a prefix of their own", driver.ErrMisconfigured)
+
 func numberIn(m rueidis.RedisMessage) (int64, error) {
 	if m.IsNil() {
 		return 0, nil
 	}
 	digits, err := m.ToString()
 	if err != nil {
-		return 0, errForeign
+		return 0, errNoNumber
 	}
 	number, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || number < 1 {
-		return 0, errForeign
+		return 0, errNoNumber
 	}
 	return number, nil
 }

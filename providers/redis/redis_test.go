@@ -114,6 +114,17 @@ func ask(t testing.TB, c driver.Cache, words ...string) rueidis.RedisMessage {
 	return m
 }
 
+// word is the text that a command was answered with, or nothing.
+func word(t testing.TB, c driver.Cache, words ...string) string {
+	t.Helper()
+	m := ask(t, c, words...)
+	text, err := m.ToString()
+	if err != nil && !m.IsNil() {
+		t.Fatalf("%s: %v", words[0], err)
+	}
+	return text
+}
+
 // number is what a command was answered.
 func number(t testing.TB, m rueidis.RedisMessage) int64 {
 	t.Helper()

@@ -78,13 +78,19 @@ return 1
 	// whom it is told: the channel, the place and the key. The answer is what was there if that was
 	// asked or the identifier is not, and otherwise 1.
 	changeText = envelope + `
-local old = redis.pcall('GET', KEYS[1])
-local deadline = type(old) == 'string' and deadlineIn(old)
-if not deadline then
-	if old and ARGV[2] ~= '*' then
-		return redis.error_reply('FOREIGN not a record of keepsake')
+local old, foreign = redis.pcall('GET', KEYS[1]), false
+if type(old) == 'table' then
+	if ARGV[2] ~= '*' then
+		return old
 	end
 	old = false
+end
+local deadline = old and deadlineIn(old)
+if old and not deadline then
+	if ARGV[2] == '=' then
+		return redis.error_reply('FOREIGN not a record of keepsake')
+	end
+	old, foreign = false, old
 end
 local dead = old and deadline > 0 and deadline <= tonumber(ARGV[1])
 local live = not dead and old
@@ -114,7 +120,7 @@ end
 if untold then
 	return redis.error_reply('UNTOLD')
 end
-return ARGV[2] ~= '<' and 1 or live
+return ARGV[2] ~= '<' and 1 or live or foreign
 `
 	// ARGV: now, the channel, the place and the key. What is dead is removed, and told. The
 	// answer is the deadline of what is alive, if it has one.
@@ -160,15 +166,18 @@ return owner and 2 or 1
 `
 	// ARGV: the least number, the channel of the events. The answer is the new generation.
 	raiseText = `
-local number = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
-number = string.format('%.0f', number)
+local number = tonumber(redis.call('GET', KEYS[1]) or '0')
+if not number then
+	return redis.error_reply('NONUMBER the generation')
+end
+number = string.format('%.0f', math.max(number + 1, tonumber(ARGV[1])))
 redis.call('SET', KEYS[1], number)
 redis.pcall('PUBLISH', ARGV[2], 'c' .. number .. ' 0 0\n')
 return number
 `
 	// ARGV: the number that the generation has at least.
 	restoreText = `
-if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
+if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) < tonumber(ARGV[1]) then
 	redis.call('SET', KEYS[1], ARGV[1])
 end
 return redis.call('GET', KEYS[1])

@@ -38,6 +38,9 @@ func (v *visitor) visit(t testing.TB, do func(s *httpsession.Session, r *http.Re
 	v.sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		check(t, do(httpsession.From(r), r))
 	})).ServeHTTP(w, r)
+	if w.Code >= http.StatusInternalServerError {
+		t.Errorf("the answer is %d: %s", w.Code, w.Body)
+	}
 	for _, c := range w.Result().Cookies() {
 		v.cookie = c.Value
 	}
@@ -50,6 +53,52 @@ func store(value any) func(*httpsession.Session, *http.Request) error {
 func load(s *httpsession.Session, r *http.Request) error {
 	_, _, err := httpsession.Get[int](r.Context(), s, "n")
 	return err
+}
+
+// stored returns the names of the sessions' records.
+func stored(t testing.TB, c driver.Cache) []string {
+	t.Helper()
+	m := ask(t, c, "KEYS", "keepsake:sessions:*")
+	names, err := m.AsStrSlice()
+	check(t, err)
+	return names
+}
+
+// A visitor whose record is damaged gets another session, whatever the request does.
+func TestADamagedSessionLocksNobodyOut(t *testing.T) {
+	c, p := start(t)
+	sessions := newSessions(t, p)
+	actions := map[string]func(*httpsession.Session, *http.Request) error{
+		"read": load, "write": store(2),
+		"update": func(s *httpsession.Session, r *http.Request) error {
+			_, err := httpsession.Update(r.Context(), s, "n", func(n int, _ bool) (int, error) { return n + 1, nil })
+			return err
+		},
+		"logout": func(s *httpsession.Session, r *http.Request) error { return s.Invalidate(r.Context()) },
+		"renew":  func(s *httpsession.Session, _ *http.Request) error { return s.Renew() },
+	}
+	for _, watched := range []bool{false, true} {
+		if watched {
+			watch(t, open(t, p, "sessions"))
+		}
+		for cut := range 20 {
+			for name, action := range actions {
+				v := &visitor{sessions: sessions}
+				v.visit(t, store(1))
+				keys := stored(t, c)
+				if len(keys) != 1 {
+					t.Fatalf("%s: %d records of one visitor", name, len(keys))
+				}
+				ask(t, c, "SET", keys[0], word(t, c, "GET", keys[0])[:cut])
+				for _, next := range []func(*httpsession.Session, *http.Request) error{action, load, store(3), load} {
+					if v.visit(t, next); t.Failed() {
+						t.Fatalf("watched %v, cut after %d bytes: %s", watched, cut, name)
+					}
+				}
+				ask(t, c, append([]string{"DEL"}, stored(t, c)...)...)
+			}
+		}
+	}
 }
 
 // A session is read by one command, and changed by two, in as many round trips.
@@ -97,9 +146,7 @@ func TestSessionSizes(t *testing.T) {
 		for range n {
 			test.visit(t, &visitor{sessions: sessions})
 		}
-		found := ask(t, c, "KEYS", "keepsake:sessions:*")
-		keys, err := found.AsStrSlice()
-		check(t, err)
+		keys := stored(t, c)
 		if len(keys) != n {
 			t.Fatalf("%s: %d keys for %d visitors", test.name, len(keys), n)
 		}
