@@ -50,11 +50,11 @@ func get(name string) request {
 }
 
 // set stores a record whatever was there, and is answered with what that was, if asked.
-func set(name string, record []byte, deadline time.Time, previous bool) request {
-	value := rueidis.BinaryString(seal(record, deadline))
+func set(name string, v *value, deadline, now time.Time, previous bool) request {
 	return func(b rueidis.Builder) rueidis.Completed {
-		set := b.Set().Key(name).Value(value)
-		switch ms := life(deadline, time.Now(), grace); {
+		v.sent++
+		set := b.Set().Key(name).Value(rueidis.BinaryString(v.bytes))
+		switch ms := life(deadline, now, grace); {
 		case ms == 0 && previous:
 			return set.Get().Build()
 		case ms == 0:
@@ -81,8 +81,8 @@ func item(m rueidis.RedisMessage) (item driver.Item, found bool, err error) {
 
 // Get implements driver.Cache.
 func (c *cache) Get(ctx context.Context, key string) (driver.Item, bool, error) {
-	if l := c.lease.Load(); l.valid() {
-		m, err := c.provider.read(ctx, get(l.head+key))
+	if l, now := c.lease.Load(), time.Now(); l.valid(now) {
+		m, err := c.provider.call(ctx, now, c.provider.client, false, get(l.head+key))
 		if err != nil {
 			return driver.Item{}, false, err
 		}
@@ -120,13 +120,16 @@ func (c *cache) Put(ctx context.Context, key string, record []byte, deadline tim
 	if err := c.check(record); err != nil {
 		return err
 	}
-	l, err := c.generation(ctx)
+	l, now, err := c.generationNow(ctx)
 	switch {
 	case err != nil:
 	case l.watched:
 		_, err = c.change(ctx, l, change{kind: anyway, key: key, record: record, deadline: deadline})
 	default:
-		_, err = c.provider.write(ctx, set(l.head+key, record, deadline, false))
+		v := newValue(record, deadline)
+		if _, err = c.provider.call(ctx, now, c.provider.client, true, set(l.head+key, v, deadline, now, false)); err == nil {
+			v.answered()
+		}
 	}
 	return err
 }
@@ -166,9 +169,9 @@ func (c *cache) putAll(ctx context.Context, l *lease, entries []driver.Entry) []
 	if l.watched {
 		return c.changeAll(ctx, l, entries)
 	}
-	requests := make([]request, len(entries))
+	requests, now := make([]request, len(entries)), time.Now()
 	for i, e := range entries {
-		requests[i] = set(l.head+e.Key, e.Record, e.Deadline, false)
+		requests[i] = set(l.head+e.Key, newValue(e.Record, e.Deadline), e.Deadline, now, false)
 	}
 	_, errs := c.provider.callAll(ctx, true, requests)
 	return errs
@@ -203,7 +206,7 @@ func (c *cache) Exchange(ctx context.Context, key string, record []byte, deadlin
 		}
 		return item(m)
 	}
-	r := set(l.head+key, record, deadline, true)
+	r := set(l.head+key, newValue(record, deadline), deadline, time.Now(), true)
 	if record == nil {
 		r = func(b rueidis.Builder) rueidis.Completed { return b.Getdel().Key(l.head + key).Build() }
 	}
@@ -222,8 +225,10 @@ func (c *cache) Touch(ctx context.Context, key string, token driver.Token, deadl
 		return false, err
 	}
 	now := time.Now()
-	m, err := c.provider.run(ctx, c.provider.traits.touch, l.head+key, text(now.UnixMilli()), string(token.B),
-		string(appendEnvelope(nil, deadline)), text(life(deadline, now, l.grace())))
+	m, err := c.provider.runOn(ctx, c.provider.traits.touch, runnable{c.noted(l, key), []string{
+		text(now.UnixMilli()), string(token.B), string(appendEnvelope(nil, deadline)), text(life(deadline, now, l.grace())),
+		text(milliseconds(deadline)), text(deadlinesFor.Milliseconds()),
+	}})
 	if err != nil {
 		return false, err
 	}

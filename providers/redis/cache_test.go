@@ -121,7 +121,10 @@ func TestForeignValues(t *testing.T) {
 				_, err := f.Toucher.Touch(t.Context(), key, driver.Token{B: []byte("01234567")}, time.Now().Add(time.Hour))
 				return err
 			}, refused(jcache.ErrUndecodable), refused(driver.ErrMisconfigured)},
-			{"Exchange", func() error { _, _, err := f.Exchanger.Exchange(t.Context(), key, record("mine"), time.Time{}); return err },
+			{"Exchange", func() error {
+				_, _, err := f.Exchanger.Exchange(t.Context(), key, record("mine"), time.Time{})
+				return err
+			},
 				outcome{jcache.ErrUndecodable, true}, refused(driver.ErrMisconfigured)},
 			{"Exchange for nothing", func() error { _, _, err := f.Exchanger.Exchange(t.Context(), key, nil, time.Time{}); return err },
 				outcome{jcache.ErrUndecodable, true}, refused(driver.ErrMisconfigured)},

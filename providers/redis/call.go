@@ -38,30 +38,31 @@ func (p *Provider) read(ctx context.Context, r request) (rueidis.RedisMessage, e
 
 // readOn asks one server for something.
 func (p *Provider) readOn(ctx context.Context, server rueidis.Client, r request) (rueidis.RedisMessage, error) {
-	return p.call(ctx, false, func(ctx context.Context) rueidis.RedisResult { return p.exchange(ctx, server, r) })
+	return p.call(ctx, time.Now(), server, false, r)
 }
 
 // write changes something.
 func (p *Provider) write(ctx context.Context, r request) (rueidis.RedisMessage, error) {
-	return p.call(ctx, true, func(ctx context.Context) rueidis.RedisResult {
-		if p.waitFor > 0 {
-			return p.exchangeDurably(ctx, r)
-		}
-		return p.exchange(ctx, p.client, r)
-	})
+	return p.call(ctx, time.Now(), p.client, true, r)
 }
 
-// call makes an attempt until one is answered. What may have been carried out is not repeated,
-// unless it only reads.
-func (p *Provider) call(ctx context.Context, writes bool, attempt func(context.Context) rueidis.RedisResult) (rueidis.RedisMessage, error) {
+// call makes a request, from now on, until it is answered. What may have been carried out is not repeated, unless it only
+// reads.
+func (p *Provider) call(ctx context.Context, now time.Time, server rueidis.Client, writes bool, r request) (rueidis.RedisMessage, error) {
 	ctx, cancel := p.bound(ctx)
 	defer cancel()
-	if err := ended(ctx); err != nil {
+	if err := endedAt(ctx, now); err != nil {
 		return rueidis.RedisMessage{}, failure(ctx, err, false)
 	}
 	pause := patience{writes: writes, failsOver: p.failsOver()}
-	for {
-		m, err := attempt(ctx).ToMessage()
+	for ; ; now = time.Now() {
+		var result rueidis.RedisResult
+		if writes && p.waitFor > 0 {
+			result = p.exchangeDurably(ctx, r)
+		} else {
+			result = p.exchange(ctx, now, server, r)
+		}
+		m, err := result.ToMessage()
 		if err == nil || rueidis.IsRedisNil(err) {
 			return m, nil
 		}
@@ -122,21 +123,21 @@ func isDialling(err error) bool {
 	return errors.As(err, &dialling)
 }
 
-// exchange makes a request once.
-func (p *Provider) exchange(ctx context.Context, server rueidis.Client, r request) rueidis.RedisResult {
-	if p.link.settled() {
-		result := server.Do(p.within(ctx), r(server.B()))
+// exchange makes a request once, now.
+func (p *Provider) exchange(ctx context.Context, now time.Time, server rueidis.Client, r request) rueidis.RedisResult {
+	if p.link.settled(now) {
+		result := server.Do(p.within(ctx, now), r(server.B()))
 		if result.NonRedisError() != nil {
 			p.link.stir()
 		}
 		return result
 	}
-	done, begun := make(chan rueidis.RedisResult, 1), p.link.now()
+	done := make(chan rueidis.RedisResult, 1)
 	p.calls.Go(func() { done <- server.Do(ctx, r(server.B())) })
 	select {
 	case result := <-done:
 		if result.NonRedisError() == nil && !p.clustered() { // elsewhere another connection may be in trouble
-			p.link.calm(begun)
+			p.link.calm(now)
 		}
 		return result
 	case <-ctx.Done():
@@ -147,11 +148,11 @@ func (p *Provider) exchange(ctx context.Context, server rueidis.Client, r reques
 
 // within returns what an exchange has to wait for on a connection that is not in trouble. It ends by itself before a deadline
 // that the portable layer has set, since a connection without an answer is given up, so no timer is needed for that.
-func (p *Provider) within(ctx context.Context) context.Context {
+func (p *Provider) within(ctx context.Context, now time.Time) context.Context {
 	if _, ok := ctx.(driver.Bounded); !ok {
 		return ctx
 	}
-	if deadline, _ := ctx.Deadline(); time.Until(deadline) < 2*silence+p.opts.RequestTimeout {
+	if deadline, _ := ctx.Deadline(); deadline.Sub(now) < 2*silence+p.opts.RequestTimeout {
 		return ctx
 	}
 	if cancellation := driver.Cancellation(ctx); cancellation != nil {
@@ -231,9 +232,9 @@ func (p *Provider) callAll(ctx context.Context, writes bool, rs []request) ([]ru
 	}
 }
 
-// A runnable is a script on a key.
+// A runnable is what a script is executed on: its key, and one more on the same server or none.
 type runnable struct {
-	key  string
+	keys []string
 	args []string
 }
 
@@ -242,7 +243,7 @@ type runnable struct {
 func (p *Provider) runAll(ctx context.Context, s script, on []runnable) ([]rueidis.RedisMessage, []error) {
 	requests := make([]request, len(on))
 	for i, r := range on {
-		requests[i] = func(b rueidis.Builder) rueidis.Completed { return s.bySum(b, r.key, r.args...) }
+		requests[i] = func(b rueidis.Builder) rueidis.Completed { return s.bySum(b, r) }
 	}
 	messages, errs := p.callAll(ctx, true, requests)
 	var left []int
@@ -250,7 +251,7 @@ func (p *Provider) runAll(ctx context.Context, s script, on []runnable) ([]rueid
 	for i, err := range errs {
 		if errors.Is(err, errNoScript) {
 			left = append(left, i)
-			requests = append(requests, func(b rueidis.Builder) rueidis.Completed { return s.byText(b, on[i].key, on[i].args...) })
+			requests = append(requests, func(b rueidis.Builder) rueidis.Completed { return s.byText(b, on[i]) })
 		}
 	}
 	if len(left) > 0 {
@@ -268,12 +269,17 @@ func repeatable(err error) bool {
 	return ok && a.passes
 }
 
-// run executes a script. A server forgets its scripts when it is restarted, and does not tell
+// run executes a script on a key. A server forgets its scripts when it is restarted, and does not tell
 // those that it replaces.
 func (p *Provider) run(ctx context.Context, s script, key string, args ...string) (rueidis.RedisMessage, error) {
-	m, err := p.write(ctx, func(b rueidis.Builder) rueidis.Completed { return s.bySum(b, key, args...) })
+	return p.runOn(ctx, s, runnable{[]string{key}, args})
+}
+
+// runOn is run on what may be more than a key.
+func (p *Provider) runOn(ctx context.Context, s script, on runnable) (rueidis.RedisMessage, error) {
+	m, err := p.write(ctx, func(b rueidis.Builder) rueidis.Completed { return s.bySum(b, on) })
 	if errors.Is(err, errNoScript) {
-		return p.write(ctx, func(b rueidis.Builder) rueidis.Completed { return s.byText(b, key, args...) })
+		return p.write(ctx, func(b rueidis.Builder) rueidis.Completed { return s.byText(b, on) })
 	}
 	return m, err
 }

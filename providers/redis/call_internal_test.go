@@ -34,7 +34,7 @@ func TestWhatAnExchangeWaitsFor(t *testing.T) {
 		"a far one, and nobody gives up":    {bounded{far, context.Background()}, context.Background()},
 		"a caller without any, as it comes": {caller, caller},
 	} {
-		if got := p.within(test.ctx); got != test.want {
+		if got := p.within(test.ctx, time.Now()); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

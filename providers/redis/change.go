@@ -30,18 +30,29 @@ const (
 
 // on is the change as the script takes it.
 func (ch change) on(c *cache, l *lease) runnable {
-	now := time.Now()
-	return runnable{l.head + ch.key, []string{
+	now, deadline := time.Now(), int64(0)
+	if ch.record != nil {
+		deadline = milliseconds(ch.deadline)
+	}
+	return runnable{c.noted(l, ch.key), []string{
 		text(now.UnixMilli()), ch.kind, string(ch.id), sealed(ch.record, ch.deadline), text(life(ch.deadline, now, l.grace())),
-		c.channel(), placeOf(l.number, ch.key), ch.key,
+		c.channel(), placeOf(l.number, ch.key), ch.key, text(deadline), text(deadlinesFor.Milliseconds()),
 	}}
+}
+
+// noted returns the keys of a script that writes a record: the deadlines are noted in the step that writes, if they are on the same
+// server.
+func (c *cache) noted(l *lease, key string) []string {
+	if !l.watched || c.provider.clustered() {
+		return []string{l.head + key}
+	}
+	return []string{l.head + key, c.deadlinesKey()}
 }
 
 // change makes a change and notes when the record will expire. The answer is a number if that was done, unless
 // it is an exchange.
 func (c *cache) change(ctx context.Context, l *lease, ch change) (rueidis.RedisMessage, error) {
-	r := ch.on(c, l)
-	m, err := c.provider.run(ctx, changeScript, r.key, r.args...)
+	m, err := c.provider.runOn(ctx, changeScript, ch.on(c, l))
 	if err == nil && ch.record != nil && (ch.kind == exchange || m.IsInt64()) {
 		c.note(ctx, l, map[string]time.Time{ch.key: ch.deadline})
 	}
@@ -65,11 +76,11 @@ func (c *cache) changeAll(ctx context.Context, l *lease, entries []driver.Entry)
 	return errs
 }
 
-// note notes when records of a watched cache will expire, once they have been written: whoever tells of it
-// looks at a record when its first deadline has passed, and finds the one that it has by then. The write has been
-// carried out whatever becomes of the note.
+// note notes when records of a watched cache will expire, once they have been written, in a cluster, where the step that
+// wrote them could not: whoever tells of it looks at a record when its first deadline has passed, and finds the one that it
+// has by then. The write has been carried out whatever becomes of the note.
 func (c *cache) note(ctx context.Context, l *lease, deadlines map[string]time.Time) {
-	if !l.watched {
+	if !l.watched || !c.provider.clustered() {
 		return
 	}
 	if err := c.noteAll(ctx, l, deadlines); err != nil && !errors.Is(err, driver.ErrFull) {

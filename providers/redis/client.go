@@ -62,20 +62,19 @@ type link struct {
 	troubled atomic.Int64  // since start, when a connection was begun, has ended, or did not answer last
 }
 
-// now is the time since the link's start.
-func (l *link) now() time.Duration { return time.Since(l.start) }
-
-func (l *link) stir() { l.troubled.Store(int64(l.now())) }
+func (l *link) stir() { l.troubled.Store(int64(time.Since(l.start))) }
 
 // calm notes that a call was answered which began after the trouble.
-func (l *link) calm(begun time.Duration) {
-	if last := l.troubled.Load(); last < int64(begun) {
+func (l *link) calm(begun time.Time) {
+	if last := l.troubled.Load(); last < int64(begun.Sub(l.start)) {
 		l.troubled.CompareAndSwap(last, -int64(l.within))
 	}
 }
 
 // settled reports whether callers need not fear that they wait.
-func (l *link) settled() bool { return l.now()-time.Duration(l.troubled.Load()) > l.within }
+func (l *link) settled(now time.Time) bool {
+	return now.Sub(l.start)-time.Duration(l.troubled.Load()) > l.within
+}
 
 // A conn tells its provider when it ends.
 type conn struct {
@@ -164,11 +163,17 @@ var errOther = fmt.Errorf("%w: the server does not speak Redis's protocol", driv
 
 // ended returns the error of a context that has ended, even if it does not know yet that its
 // deadline has passed.
-func ended(ctx context.Context) error {
+func ended(ctx context.Context) error { return endedAt(ctx, time.Now()) }
+
+func endedAt(ctx context.Context, now time.Time) error {
+	deadline, ok := ctx.Deadline()
+	if b, bounded := ctx.(driver.Bounded); bounded { // it would ask for the time, too
+		ctx = b.Unbounded()
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+	if ok && !now.Before(deadline) {
 		return context.DeadlineExceeded
 	}
 	return nil

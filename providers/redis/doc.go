@@ -65,9 +65,13 @@
 //
 // An expiry is told once, with the record, by whichever process is in charge of that: it takes what is due from
 // prefix:cache@deadlines, a sorted set, and removes each record in the step that tells of it. Its clock decides. The other processes
-// stand by. A write of a record with a deadline costs one more round trip meanwhile, and dead records stay for a minute.
-// What expires while none of those who watch can reach the servers for a minute, or was written by a process that
-// ended before it noted the deadline, is not told until another process is in charge: that one looks through all records.
+// stand by. Dead records stay for a minute meanwhile.
+//
+// A deadline is noted in the step that writes the record. Not so in a cluster, where the set is on another server: there a write
+// of a record with a deadline takes one more round trip while somebody watches, and if the process ends in between nothing is noted. So
+// the process in charge looks through all records every half minute, and at most a twentieth of its time. What expires and is removed by
+// the servers before it was looked at is not told: that takes more than a minute. Nor is what expires
+// while none of those who watch can reach the servers for a minute.
 //
 // Each watcher is told of a gap when a connection ends, when another server becomes a primary, when slots move, and when the servers forgot
 // that somebody watches; and again when it hears everything once more. A watcher that is too slow for what is published is cut off by the

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -54,6 +55,32 @@ func appendEnvelope(b []byte, deadline time.Time) []byte {
 // seal returns the value of a record.
 func seal(record []byte, deadline time.Time) []byte {
 	return append(appendEnvelope(make([]byte, 0, envelopeBytes+len(record)), deadline), record...)
+}
+
+// values are used again by Put, which makes one for each call.
+var values = sync.Pool{New: func() any { return new(value) }}
+
+// pooledBytes is the largest value that is kept for the next call.
+const pooledBytes = 64 << 10
+
+// A value is one that is on its way to the server.
+type value struct {
+	bytes []byte
+	sent  int // attempts to send it
+}
+
+func newValue(record []byte, deadline time.Time) *value {
+	v := values.Get().(*value)
+	v.bytes, v.sent = append(appendEnvelope(v.bytes[:0], deadline), record...), 0
+	return v
+}
+
+// answered is called when the server has acknowledged the value. What was sent once and acknowledged is not needed by
+// the client any more; of an attempt that failed that is not known.
+func (v *value) answered() {
+	if v.sent == 1 && cap(v.bytes) <= pooledBytes {
+		values.Put(v)
+	}
 }
 
 // sealed is the value of a record as an argument. Nothing: there is no record.

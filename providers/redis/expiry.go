@@ -19,6 +19,10 @@ const (
 	chargeAgain = 2 * time.Second
 	// deadlinesFor is how long the deadlines are kept when nobody is in charge.
 	deadlinesFor = time.Minute
+	// clusterLooks is how often whoever is in charge in a cluster looks through all records, for those whose deadlines were not
+	// noted. lookShare times as long as that takes is the least in between.
+	clusterLooks = deadlinesFor / 2
+	lookShare    = 20
 )
 
 // deadlinesKey has the names of the records, by their deadlines. A deadline may be earlier than the
@@ -32,7 +36,8 @@ func (c *cache) chargeKey() string { return c.base + "@charge" }
 // tells of it, so even two processes which both think that they are in charge tell of it once.
 //
 // Who begins to be in charge looks through all records: some were written while nobody watched, and who
-// was in charge before may have ended in the middle.
+// was in charge before may have ended in the middle. It looks again after a gap, and in a cluster from time to time:
+// there a writer may end between its write and its note.
 func (f *feed) expire(ctx context.Context) {
 	c, owner := f.cache, rand.Text()
 	defer func() {
@@ -43,7 +48,12 @@ func (f *feed) expire(ctx context.Context) {
 	pause := time.Duration(0)
 	var asked time.Time
 	complete := false // all records were looked through
+	var looked time.Time
+	var took time.Duration
 	for wait(ctx, pause) {
+		if every := c.provider.looks; f.missed.Swap(false) || every > 0 && time.Since(looked) >= max(every, lookShare*took) {
+			complete = false
+		}
 		if !complete || time.Since(asked) >= chargeAgain {
 			asked = time.Now()
 			n, err := f.takeCharge(ctx, owner)
@@ -54,7 +64,9 @@ func (f *feed) expire(ctx context.Context) {
 			complete = complete && n == 2
 		}
 		if !complete {
+			begin := time.Now()
 			complete = f.noteStored(ctx) == nil
+			looked, took = time.Now(), time.Since(begin)
 		}
 		if complete = complete && f.tellExpired(ctx) == nil; complete {
 			pause = expireEvery
@@ -142,7 +154,7 @@ func (f *feed) expireAll(ctx context.Context, names []string) error {
 			continue // it is of another generation, and was cleared
 		}
 		key := name[len(l.head):]
-		on = append(on, runnable{name, []string{now, c.channel(), placeOf(l.number, key), key}})
+		on = append(on, runnable{[]string{name}, []string{now, c.channel(), placeOf(l.number, key), key}})
 		keys = append(keys, key)
 	}
 	if len(on) == 0 {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -49,19 +51,7 @@ func failOver(t *testing.T, group, fault string, replicas int) {
 	l.await("writes before the fault", 2*time.Second)
 	primary := g.Servers[0]
 	begin := time.Now()
-	if fault == "freeze" {
-		check(t, primary.Pause())
-	} else {
-		primary.Kill()
-	}
-	if group == "cluster" {
-		awaitReplaced(t, g)
-	} else {
-		eventually(t, "the Sentinels name another primary", func() bool {
-			now, err := g.Primary()
-			return err == nil && now != primary
-		})
-	}
+	replace(t, g, fault == "freeze")
 	replaced := time.Since(begin)
 	switch {
 	case fault == "freeze":
@@ -79,18 +69,25 @@ func failOver(t *testing.T, group, fault string, replicas int) {
 	}
 }
 
-// awaitReplaced waits until the cluster serves all keys without its first server.
-func awaitReplaced(t *testing.T, g *servers.RedisGroup) {
+// replace kills or freezes the first server of a group, which is a primary, and waits until another one has
+// taken its place.
+func replace(t *testing.T, g *servers.RedisGroup, freeze bool) {
 	t.Helper()
-	eventually(t, "a replica is the primary", func() bool {
-		roles := 0
-		for _, p := range g.Servers[3:] {
-			out, err := servers.RedisCLI(p.Addr, "ROLE")
-			if err == nil && len(out) > 6 && out[:6] == "master" {
-				roles++
-			}
+	primary, clustered := g.Servers[0], slices.Contains(g.Addrs, g.Servers[0].Addr)
+	if freeze {
+		check(t, primary.Pause())
+	} else {
+		primary.Kill()
+	}
+	eventually(t, "another server is the primary", func() bool {
+		if !clustered {
+			now, err := g.Primary()
+			return err == nil && now != primary
 		}
-		return roles > 0
+		return slices.ContainsFunc(g.Servers[3:], func(p *servers.Process) bool {
+			out, err := servers.RedisCLI(p.Addr, "ROLE")
+			return err == nil && strings.HasPrefix(out, "master")
+		})
 	})
 }
 

@@ -50,22 +50,28 @@ func (l *lease) grace() time.Duration {
 
 // valid reports whether a lease has not ended. The monotonic clock stands still while a machine is
 // suspended; the other one does not.
-func (l *lease) valid() bool {
-	now := time.Now()
+func (l *lease) valid(now time.Time) bool {
 	return now.Sub(l.fetched) < leaseTime && now.Round(0).Sub(l.fetched.Round(0)) < leaseTime
 }
 
 // generation returns a valid lease.
 func (c *cache) generation(ctx context.Context) (*lease, error) {
-	if have := c.lease.Load(); have.valid() {
-		return have, nil
-	}
+	l, _, err := c.generationNow(ctx)
+	return l, err
+}
+
+// generationNow is generation, and says what time it is then.
+func (c *cache) generationNow(ctx context.Context) (*lease, time.Time, error) {
 	asked := time.Now()
+	if have := c.lease.Load(); have.valid(asked) {
+		return have, asked, nil
+	}
 	messages, err := c.readIn(ctx, nil, nil, c.state())
 	if err != nil {
-		return nil, err
+		return nil, asked, err
 	}
-	return c.learn(ctx, messages, asked)
+	l, err := c.learn(ctx, messages, asked)
+	return l, time.Now(), err
 }
 
 // state asks for what a lease knows.
@@ -132,11 +138,10 @@ func numberIn(m rueidis.RedisMessage) (int64, error) {
 // readAll reads the values of keys in one round trip, and the state with them if the lease
 // has ended.
 func (c *cache) readAll(ctx context.Context, keys []string) ([]rueidis.RedisMessage, error) {
-	l := c.lease.Load()
-	if l.valid() {
+	l, asked := c.lease.Load(), time.Now()
+	if l.valid(asked) {
 		return c.readIn(ctx, l, keys, nil)
 	}
-	asked := time.Now()
 	messages, err := c.readIn(ctx, l, keys, c.state())
 	if err != nil {
 		return nil, err

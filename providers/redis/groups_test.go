@@ -37,7 +37,8 @@ func conforms(t *testing.T, name string, opts redis.Options) {
 }
 
 func TestSentinel(t *testing.T) {
-	opts := redis.Options{Servers: servertest.RedisSentinel(t, 1).Addrs, MasterName: servers.MasterName}
+	g := servertest.RedisSentinel(t, 1)
+	opts := redis.Options{Servers: g.Addrs, MasterName: servers.MasterName}
 	t.Run("increments", func(t *testing.T) {
 		durable := opts
 		durable.Replicas = 1
@@ -49,6 +50,9 @@ func TestSentinel(t *testing.T) {
 		if !errors.Is(err, driver.ErrUnavailable) && !errors.Is(err, driver.ErrMisconfigured) {
 			t.Errorf("%v", err)
 		}
+	})
+	t.Run("watching through a failover", func(t *testing.T) {
+		watchThrough(t, opts, func() { replace(t, g, false) })
 	})
 	t.Run("a Sentinel's address without the name", func(t *testing.T) {
 		_, err := redis.Connect(t.Context(), patient(redis.Options{Servers: opts.Servers[:1]}))
@@ -62,9 +66,14 @@ func TestCluster(t *testing.T) {
 	g := servertest.RedisCluster(t, 3)
 	opts := redis.Options{Servers: g.Addrs[:1]}
 	t.Run("increments", func(t *testing.T) { increments(t, opts) })
+	t.Run("increments while the slot moves", func(t *testing.T) { moveSlots(t, g, opts) })
 	t.Run("keys of all servers", func(t *testing.T) { everyServer(t, connect(t, opts)) })
 	t.Run("events of all servers", func(t *testing.T) { everyEvent(t, opts) })
 	t.Run("conformance", func(t *testing.T) { conforms(t, "redis cluster", opts) })
+	t.Run("watching through a failover", func(t *testing.T) {
+		opts.Servers = g.Addrs[3:4] // one that is not hurt
+		watchThrough(t, opts, func() { replace(t, g, false) })
+	})
 	t.Run("another database", func(t *testing.T) {
 		other := opts
 		other.Database = 1

@@ -77,10 +77,10 @@ func (p *Provider) tryScripts(ctx context.Context) error {
 	}
 	absent := strings.Repeat("x", driver.WriteIDBytes)
 	p.traits.touch = touchFullScript
-	_, err = p.run(ctx, p.traits.touch, key, now, absent, "", "0")
+	_, err = p.run(ctx, p.traits.touch, key, now, absent, "", "0", "0", "0")
 	if _, refused := refusalOf(err); refused { // it does not know the first line
 		p.traits.touch = touchScript
-		_, err = p.run(ctx, p.traits.touch, key, now, absent, "", "0")
+		_, err = p.run(ctx, p.traits.touch, key, now, absent, "", "0", "0", "0")
 	}
 	if err != nil {
 		return err

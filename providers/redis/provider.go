@@ -21,7 +21,8 @@ type Provider struct {
 	counters counters
 	health   health
 	traits   traits
-	waitFor  int // replicas, for each write
+	waitFor  int           // replicas, for each write
+	looks    time.Duration // how often all records are looked through for deadlines; zero: only when that is needed
 	sweeper  sweeper
 
 	feedsMu sync.Mutex
@@ -68,7 +69,9 @@ func (p *Provider) start(ctx context.Context) error {
 		p.client.Close()
 		return p.named(err)
 	}
-	p.waitFor = p.opts.Replicas
+	if p.waitFor = p.opts.Replicas; p.clustered() {
+		p.looks = clusterLooks
+	}
 	return nil
 }
 

@@ -29,6 +29,17 @@ local function deadlineIn(value)
 end
 `
 
+// noting notes a deadline under KEYS[2], if there is such a key: it is on the same server as KEYS[1], and not so in a
+// cluster.
+const noting = `
+local function note(deadline, keep)
+	if KEYS[2] and deadline ~= '0' then
+		redis.call('ZADD', KEYS[2], 'LT', deadline, KEYS[1])
+		redis.call('PEXPIRE', KEYS[2], keep)
+	end
+end
+`
+
 // present leaves in id the identifier of the record that is alive at ARGV[1], or false.
 const present = envelope + `
 local head = redis.call('GETRANGE', KEYS[1], 0, 15)
@@ -60,11 +71,13 @@ else
 end
 return 1
 `
-	// ARGV: now, the identifier that must be there, the envelope, the life.
-	touchText = present + `
+	// ARGV: now, the identifier that must be there, the envelope, the life, the deadline, and for how long deadlines
+	// are kept.
+	touchText = present + noting + `
 if id ~= ARGV[2] then
 	return 0
 end
+note(ARGV[5], ARGV[6])
 redis.call('SETRANGE', KEYS[1], 0, ARGV[3])
 if ARGV[4] == '0' then
 	redis.call('PERSIST', KEYS[1])
@@ -75,9 +88,9 @@ return 1
 `
 	// ARGV: now, the kind of the change (= if the identifier that follows is there, < and say what was
 	// there, * whatever was there), the identifier or nothing, the value or nothing, its life, and to
-	// whom it is told: the channel, the place and the key. The answer is what was there if that was
-	// asked or the identifier is not, and otherwise 1.
-	changeText = envelope + `
+	// whom it is told: the channel, the place and the key; the deadline, and for how long deadlines are kept. The
+	// answer is what was there if that was asked or the identifier is not, and otherwise 1.
+	changeText = envelope + noting + `
 local old, foreign = redis.pcall('GET', KEYS[1]), false
 if type(old) == 'table' then
 	if ARGV[2] ~= '*' then
@@ -97,6 +110,7 @@ local live = not dead and old
 if ARGV[2] == '=' and (live and string.sub(live, 9, 16) or '') ~= ARGV[3] then
 	return live
 end
+note(ARGV[9], ARGV[10])
 if #ARGV[4] == 0 then
 	redis.call('DEL', KEYS[1])
 elseif ARGV[5] == '0' then
@@ -207,11 +221,11 @@ var (
 )
 
 // bySum is the command that executes a script which the server has.
-func (s script) bySum(b rueidis.Builder, key string, args ...string) rueidis.Completed {
-	return b.Evalsha().Sha1(s.sum).Numkeys(1).Key(key).Arg(args...).Build()
+func (s script) bySum(b rueidis.Builder, on runnable) rueidis.Completed {
+	return b.Evalsha().Sha1(s.sum).Numkeys(int64(len(on.keys))).Key(on.keys...).Arg(on.args...).Build()
 }
 
 // byText is the command that executes a script which the server may not have.
-func (s script) byText(b rueidis.Builder, key string, args ...string) rueidis.Completed {
-	return b.Eval().Script(s.text).Numkeys(1).Key(key).Arg(args...).Build()
+func (s script) byText(b rueidis.Builder, on runnable) rueidis.Completed {
+	return b.Eval().Script(s.text).Numkeys(int64(len(on.keys))).Key(on.keys...).Arg(on.args...).Build()
 }

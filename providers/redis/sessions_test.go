@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -22,6 +23,7 @@ func newSessions(t testing.TB, p driver.Provider) *httpsession.Manager {
 	check(t, err)
 	var opts httpsession.Options
 	opts.Cookie.AllowHTTP = true
+	opts.Logger = slog.New(slog.DiscardHandler)
 	sessions, err := httpsession.New(t.Context(), manager, opts)
 	check(t, err)
 	return sessions
@@ -81,7 +83,7 @@ func TestADamagedSessionLocksNobodyOut(t *testing.T) {
 		if watched {
 			watch(t, open(t, p, "sessions"))
 		}
-		for cut := range 20 {
+		for _, cut := range []int{0, 7, 8, 12, 15, 16, 17, 19} { // of the envelope, of the identifier, of the session
 			for name, action := range actions {
 				v := &visitor{sessions: sessions}
 				v.visit(t, store(1))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
@@ -29,6 +30,8 @@ type feed struct {
 	cache *cache
 	turn  chan struct{} // full while watchers come or go
 	stop  func()        // ends hearing; nil: nothing is heard
+
+	missed atomic.Bool // deadlines may not have been noted
 
 	mu         sync.Mutex // held while watchers are called, one after the other
 	watchers   []*watcher
@@ -104,6 +107,7 @@ func (f *feed) tell(e driver.Event) {
 // gap tells that changes may not have been told.
 func (f *feed) gap() {
 	f.cache.provider.counters.gaps.Add(1)
+	f.missed.Store(true)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tell(driver.Event{Kind: driver.EventGap})
