@@ -2,11 +2,13 @@ package faults_test
 
 import (
 	stdsql "database/sql"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/keepsake-cache/keepsake/providers/hazelcast"
 	"github.com/keepsake-cache/keepsake/providers/memcached"
 	"github.com/keepsake-cache/keepsake/providers/peer"
+	"github.com/keepsake-cache/keepsake/providers/redis"
 )
 
 // ahead is how much a server's clock is ahead of everybody else's: for ever, as entries that live
@@ -24,7 +27,6 @@ const ahead = 30 * time.Second
 
 const skewed = "skewed clocks"
 
-// Redis does not start with another clock: its allocator asks for the time before libfaketime is ready.
 func TestFaultsOfClocks(t *testing.T) {
 	long(t)
 	use := func(t *testing.T, provider string, connect func() process) {
@@ -55,6 +57,15 @@ func TestFaultsOfClocks(t *testing.T) {
 		isAhead(t, now, err)
 		must(t, admin.Close())
 		use(t, "sql", func() process { return onSQL(t, s.URL) })
+	})
+	t.Run("redis", func(t *testing.T) {
+		preloadAhead(t)
+		s := servertest.Redis(t)
+		out, err := servers.RedisCLI(s.Addr, "TIME")
+		must(t, err)
+		now, err := strconv.ParseInt(strings.Fields(out)[0], 10, 64)
+		isAhead(t, time.Unix(now, 0), err)
+		use(t, "redis", func() process { return onRedis(t, redis.Options{Servers: []string{s.Addr}}) })
 	})
 	t.Run("peer", func(t *testing.T) { // one of two members, which hand their records over to each other in turn
 		addrs := twoAddrs(t)
@@ -94,6 +105,20 @@ func setAhead(t *testing.T) {
 	t.Setenv("LD_PRELOAD", library[0])
 	t.Setenv("DONT_FAKE_MONOTONIC", "1") // it knows how much time passes, as every machine does
 	t.Setenv("FAKETIME", fmt.Sprintf("+%ds", int(ahead.Seconds())))
+}
+
+// preloadAhead is setAhead for a program whose allocator asks for the time before libfaketime is ready.
+func preloadAhead(t *testing.T) {
+	t.Helper()
+	library := filepath.Join(t.TempDir(), "ahead.so")
+	out, err := exec.Command("cc", "-shared", "-fPIC", "-O1", fmt.Sprintf("-DAHEAD=%d", int(ahead.Seconds())), "-o", library, "testdata/ahead.c").CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("SKIPPED: there is no C compiler; install one with: apt-get install -y gcc libc6-dev")
+	}
+	if err != nil {
+		t.Fatalf("cc: %v: %s", err, out)
+	}
+	t.Setenv("LD_PRELOAD", library)
 }
 
 // isAhead checks what a server takes for the time.
