@@ -35,7 +35,8 @@ var arrows = []struct {
 	{"providers/peer/internal/member", []string{"providers/peer/internal/topology", "providers/peer/internal/wire"}, "gossip decides nothing, so it knows nothing of who decides"},
 	{"providers/peer/internal/node", []string{"jcache/driver", "providers/peer/internal/", "internal/version"}, "here the parts meet"},
 	{"httpsession", []string{"jcache", "jcache/codec"}, "sessions work on any provider because they know none"},
-	{"configfile", []string{"jcache", "jcache/codec", "jcache/driver", "jcache/driver/setting", "httpsession", "internal/configtree"}, "it knows settings and the registry, never a provider"},
+	{"jcache/near", []string{"jcache", "jcache/driver"}, "who wants copies imports it, so that nobody else links what keeps them"},
+	{"configfile", []string{"jcache", "jcache/codec", "jcache/driver", "jcache/driver/setting", "jcache/near", "httpsession", "internal/configtree"}, "it knows settings and the registry, never a provider"},
 	{"metrics", []string{"jcache", "httpsession"}, "it tells what they know, so that only who wants metrics links Prometheus"},
 	{"conformance", []string{"jcache", "jcache/driver"}, "the suite must not favour a provider"},
 	{"conformance/internal/proxy", nil, "it breaks what passes and understands nothing of it"},
@@ -109,6 +110,17 @@ func TestOnlyMetricsLinkPrometheus(t *testing.T) {
 		if strings.HasPrefix(line, "github.com/prometheus/") {
 			t.Errorf("%s is linked", strings.TrimSpace(line))
 		}
+	}
+}
+
+// A program that asks for no near cache does not link what keeps its copies.
+func TestOnlyNearCachesLinkBigcache(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./jcache", "./providers/memory", "./httpsession").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(out), "allegro/bigcache") {
+		t.Error("bigcache is linked")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
+	"github.com/keepsake-cache/keepsake/jcache/near"
 )
 
 // sessionsCache is the name of the sessions' cache, but for prefix and id.
@@ -97,6 +98,11 @@ func (b *binder) cache(c *bound) jcache.CacheConfig {
 	cfg := jcache.CacheConfig{Name: v.String("name"), ExpiryPolicy: v.String("expiryPolicy"), Expiry: v.Duration("expiry")}
 	if v.Given("codec") {
 		cfg.Codec = v.String("codec")
+	}
+	if bytes := v.Int(nearCacheWord); bytes > 0 {
+		cfg.Near = near.Options{MaxBytes: bytes, MaxAge: v.Duration(nearCacheMaxAgeWord)}
+	} else if v.Given(nearCacheMaxAgeWord) {
+		b.at(c.Child(nearCacheMaxAgeWord), "needs a nearCache, such as nearCache 64MiB")
 	}
 	eternal := cfg.ExpiryPolicy == "eternal"
 	switch {

@@ -12,6 +12,7 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
+	"github.com/keepsake-cache/keepsake/jcache/near"
 )
 
 // Describe writes what the configuration means as a YAML document that means the same. The
@@ -211,6 +212,12 @@ func describeCache(c jcache.CacheConfig) lines {
 		l.scalar("#", codec.Setting, codec.Default, "")
 	} else {
 		l.scalar("", codec.Setting, c.Codec, "")
+	}
+	if n, ok := c.Near.(near.Options); ok {
+		bytes, _ := cacheElement.word(nearCacheWord)
+		age, _ := cacheElement.word(nearCacheMaxAgeWord)
+		l.scalar("", bytes.Setting, n.MaxBytes, "")
+		l.scalar("", age.Setting, n.MaxAge, "")
 	}
 	return l
 }

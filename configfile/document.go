@@ -8,6 +8,7 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/codec"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/near"
 )
 
 // documentElement is the root.
@@ -57,6 +58,11 @@ var managerElement = &element{
 	repeated: true,
 }
 
+const (
+	nearCacheWord       = "nearCache"
+	nearCacheMaxAgeWord = "nearCacheMaxAge"
+)
+
 var cacheElement = &element{
 	name: "cache",
 	doc:  "A cache that programs open by its name.",
@@ -67,11 +73,14 @@ var cacheElement = &element{
 		{Setting: driver.Setting{Name: "expiry", Kind: driver.KindDuration, Doc: "How long entries live by the expiryPolicy."}},
 		{Setting: driver.Setting{Name: "codec", Default: codec.Default,
 			Doc: "How values are encoded: cbor, json, gob, or a format of the program's, which can choose one where this is not set."}, valid: validCodec},
+		{Setting: driver.Setting{Name: nearCacheWord, Kind: driver.KindSize, Max: near.MostBytes,
+			Doc: "Memory in this process for copies of what was read, so that reading it again costs no round trip; 0: none. It is set aside by and by, in whole MiB."}},
+		{Setting: driver.Setting{Name: nearCacheMaxAgeWord, Kind: driver.KindDuration,
+			Doc: "How old a copy may be, and so how long a change by another process may be unseen; 0: 1s, or 10s where the provider tells of changes, which are seen as soon as they are told."}},
 	},
 	refused: map[string]string{
 		"cacheManagerRef": "a cache belongs to the cacheManager around it",
 		"statistics":      "caches have no statistics yet",
-		"nearCache":       "caches have no near cache yet",
 	},
 	repeated: true,
 }

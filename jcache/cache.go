@@ -36,7 +36,8 @@ type opened struct {
 	manager *CacheManager
 	name    string
 	store   *engine.Store
-	owned   []any // what the program gave the cache, and may want to be closed
+	near    NearRecords // nil: none
+	owned   []any       // what the program gave the cache, and may want to be closed
 }
 
 // fail adds the operation's name to an error, once.

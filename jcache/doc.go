@@ -29,6 +29,8 @@
 // Afterwards the later write stays, unless the values can be merged: see
 // [RegisterMerge].
 //
+// With a near cache (package jcache/near) reads may answer with what was stored a moment ago.
+//
 // # Expiry
 //
 // An [ExpiryPolicy] is asked when an entry is created, read and updated. Deadlines
@@ -67,6 +69,5 @@
 // names of their own: CompareAndRemove, CompareAndReplace, RemoveKeys. Caches are
 // always by value. Every call takes a context. Managers are not shared behind
 // the caller's back: each Open gives a new one. Cache loaders and writers, entry
-// listeners, statistics and the near cache belong to the portable layer too, and
-// are not in this version.
+// listeners and statistics belong to the portable layer too, and are not in this version.
 package jcache

@@ -194,6 +194,12 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 			}
 			opts.Codec = codec.Of[V](format)
 		}
+		if declared.Near != nil {
+			if opts.Near != nil {
+				return nil, fmt.Errorf("%w: the configuration declares the cache's near cache; Options.Near must be nil", ErrInvalid)
+			}
+			opts.Near = declared.Near
+		}
 	}
 	c := &Cache[K, V]{keys: keys, scheme: scheme[K, V]{codec: opts.Codec}, equal: opts.Equal}
 	if c.codec == nil {
@@ -208,10 +214,15 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 	if err != nil {
 		return nil, engine.Told(ctx, err)
 	}
-	c.opened = &opened{
-		manager: m, name: name, owned: owned,
-		store: engine.NewStore(cache, driver.FeaturesOf(cache).Without(m.disabled...), nil),
+	features := driver.FeaturesOf(cache).Without(m.disabled...)
+	var near NearRecords
+	if opts.Near != nil {
+		if near, err = opts.Near.Open(ctx, cache, features); err != nil {
+			return nil, errors.Join(engine.Told(ctx, err), cache.Close())
+		}
+		cache, features = near, near.Features()
 	}
+	c.opened = &opened{manager: m, name: name, owned: owned, near: near, store: engine.NewStore(cache, features, nil)}
 	c.inRecord = c.store.DeadlinesInRecords()
 	m.keep(s, c)
 	return c, nil

@@ -27,6 +27,14 @@ type Options[K comparable, V any] struct {
 	// values are equal if their encodings are, or if reflect.DeepEqual says
 	// so.
 	Equal func(a, b V) bool
+
+	// Near keeps copies of records in this process, such as near.Options of package jcache/near. Nil: what the
+	// configuration declares for the cache's name, or else none.
+	//
+	// With it, Get, GetAll, GetEntry and ContainsKey may answer with what was stored a moment ago; how
+	// long that is the near cache says. What this process writes through the cache it sees at once. Every operation that
+	// may change something decides by what is stored.
+	Near NearCache
 }
 
 // CacheConfig is what a configuration file can say about a cache.
@@ -39,4 +47,6 @@ type CacheConfig struct {
 	// Codec is the name of the format that encodes values: "cbor", "json", "gob", or
 	// one of codec.RegisterFormat. Empty: Options.Codec, or "cbor".
 	Codec string
+	// Near keeps copies of records in this process. Nil: Options.Near, or none.
+	Near NearCache
 }

@@ -16,7 +16,9 @@ type Features struct {
 	Locker      Locker
 	Locality    Locality
 	Unwrapper   Unwrapper
-	Prolonger   Prolonger // without a name, see there
+	Prolonger   Prolonger // without a name, see there, as the following
+	KeyWatcher  KeyWatcher
+	Freshness   Freshness
 }
 
 // FeaturesOf asserts each optional interface of c once. A cache that wraps
@@ -39,6 +41,8 @@ func FeaturesOf(c Cache) Features {
 	f.Locality, _ = c.(Locality)
 	f.Unwrapper, _ = c.(Unwrapper)
 	f.Prolonger, _ = c.(Prolonger)
+	f.KeyWatcher, _ = c.(KeyWatcher)
+	f.Freshness, _ = c.(Freshness)
 	return f
 }
 
@@ -115,7 +119,7 @@ func (f Features) Without(names ...Feature) Features {
 		case FeatureSize:
 			f.Sizer = nil
 		case FeatureWatch:
-			f.Watcher = nil
+			f.Watcher, f.KeyWatcher, f.Freshness = nil, nil, nil
 		case FeatureLock:
 			f.Locker = nil
 		case FeatureLocality:

@@ -112,6 +112,20 @@ type Watcher interface {
 	Watch(ctx context.Context, on func(Event)) (stop func(), err error)
 }
 
+// KeyWatcher is a Watcher that can leave out what nobody asks for: the events of WatchKeys need have no
+// Record and no Old. It is no ability of its own, so it has no name as a [Feature].
+type KeyWatcher interface {
+	WatchKeys(ctx context.Context, on func(Event)) (stop func(), err error)
+}
+
+// Freshness is a Watcher that knows whether it hears of changes. It is no ability of its own, so it has no
+// name as a [Feature].
+type Freshness interface {
+	// Fresh reports whether everything was told that happened until a moment ago; how long that is the provider
+	// says. It is false from a gap on until changes are heard of again, and costs nothing.
+	Fresh() bool
+}
+
 // EventKind says what happened to a record.
 type EventKind uint8
 

@@ -291,6 +291,14 @@ func (c *cache) Watch(ctx context.Context, on func(driver.Event)) (stop func(), 
 	return c.p.node.Watch(ctx, c.name, false, func(e node.Event) { on(eventOf(e)) })
 }
 
+// WatchKeys implements driver.KeyWatcher.
+func (c *cache) WatchKeys(ctx context.Context, on func(driver.Event)) (stop func(), err error) {
+	return c.p.node.Watch(ctx, c.name, true, func(e node.Event) { on(eventOf(e)) })
+}
+
+// Fresh implements driver.Freshness: every member has confirmed within two seconds that it tells.
+func (c *cache) Fresh() bool { return c.p.node.Fresh() }
+
 func eventOf(e node.Event) driver.Event {
 	switch {
 	case e.Gap:

@@ -30,6 +30,7 @@ type feed struct {
 	cache *cache
 	turn  chan struct{} // full while watchers come or go
 	stop  func()        // ends hearing; nil: nothing is heard
+	hears atomic.Bool   // no gap is open
 
 	missed atomic.Bool // deadlines may not have been noted
 
@@ -69,6 +70,7 @@ func (c *cache) Watch(ctx context.Context, on func(driver.Event)) (stop func(), 
 		if err != nil {
 			return nil, err
 		}
+		f.hears.Store(true)
 		life, end := context.WithCancel(c.provider.life)
 		var work sync.WaitGroup
 		work.Go(func() { f.follow(life, heard) })
@@ -190,6 +192,7 @@ func (f *feed) follow(ctx context.Context, h *hearing) {
 		if whole {
 			continue
 		}
+		f.hears.Store(false)
 		h.close()
 		f.gap()
 		for h = nil; h == nil; {
@@ -200,8 +203,12 @@ func (f *feed) follow(ctx context.Context, h *hearing) {
 		}
 		marked = time.Now()
 		f.gap()
+		f.hears.Store(true)
 	}
 }
+
+// Fresh implements driver.Freshness.
+func (c *cache) Fresh() bool { return c.provider.feed(c).hears.Load() }
 
 // again begins again, or returns nil.
 func (f *feed) again(ctx context.Context) *hearing {

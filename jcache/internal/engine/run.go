@@ -113,7 +113,7 @@ func (c *Call) runSwap(key string, start *Record, decide Decide, seen *Record, c
 
 	if start != nil && !waited {
 		*seen = *start
-	} else if err := c.look(key, seen); err != nil {
+	} else if err := s.read(ctx, key, seen); err != nil { // what is decided by a copy may be wrong
 		return err
 	}
 	for attempt := 0; ; attempt++ {

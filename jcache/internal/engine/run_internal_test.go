@@ -137,13 +137,11 @@ func TestWaysOfWriting(t *testing.T) {
 		hooks *Hooks
 		want  []string
 	}{
-		"it must look":          {Plan{}, nil, []string{"Get", "Swap"}},
-		"it need not":           {Plan{Blind: true}, nil, []string{"Put"}},
-		"the caller asks":       {Plan{Blind: true, Answers: true}, nil, []string{"Get", "Swap"}},
-		"others ask":            {Plan{Blind: true}, &Hooks{}, []string{"Get", "Swap"}},
-		"it was looked at":      {Plan{Start: &Record{Token: driver.Token{N: 1}}}, nil, []string{"Swap"}},
-		"a near cache is right": {Plan{}, &Hooks{Near: func(string) (Record, bool) { return Record{Token: driver.Token{N: 1}}, true }}, []string{"Swap"}},
-		"a near cache is late":  {Plan{}, &Hooks{Near: func(string) (Record, bool) { return Record{Token: driver.Token{N: 7}}, true }}, []string{"Swap", "Get", "Swap"}},
+		"it must look":     {Plan{}, nil, []string{"Get", "Swap"}},
+		"it need not":      {Plan{Blind: true}, nil, []string{"Put"}},
+		"the caller asks":  {Plan{Blind: true, Answers: true}, nil, []string{"Get", "Swap"}},
+		"others ask":       {Plan{Blind: true}, &Hooks{}, []string{"Get", "Swap"}},
+		"it was looked at": {Plan{Start: &Record{Token: driver.Token{N: 1}}}, nil, []string{"Swap"}},
 	} {
 		s := &shelf{item: driver.Item{Record: appendText(0, "old"), Token: driver.Token{N: 1}}}
 		if _, err := call(t, s, test.hooks).Run("k", test.plan, write("new")); err != nil || !slices.Equal(s.calls, test.want) {
@@ -160,13 +158,10 @@ func TestReading(t *testing.T) {
 		want  string
 		calls []string
 	}{
-		"there":               {appendText(0, "old"), nil, "old", []string{"Get"}},
-		"not there":           {nil, nil, "", []string{"Get"}},
-		"loaded":              {nil, &Hooks{Load: func(context.Context, string) (Record, error) { return loaded, nil }}, "loaded", []string{"Get"}},
-		"there, not loaded":   {appendText(0, "old"), &Hooks{Load: func(context.Context, string) (Record, error) { return loaded, nil }}, "old", []string{"Get"}},
-		"near":                {nil, &Hooks{Near: func(string) (Record, bool) { return loaded, true }}, "loaded", nil},
-		"near, but too old":   {nil, &Hooks{Near: func(string) (Record, bool) { return Record{Live: true, Deadline: 1}, true }}, "", nil},
-		"not near, but there": {appendText(0, "old"), &Hooks{Near: func(string) (Record, bool) { return Record{}, false }}, "old", []string{"Get"}},
+		"there":             {appendText(0, "old"), nil, "old", []string{"Get"}},
+		"not there":         {nil, nil, "", []string{"Get"}},
+		"loaded":            {nil, &Hooks{Load: func(context.Context, string) (Record, error) { return loaded, nil }}, "loaded", []string{"Get"}},
+		"there, not loaded": {appendText(0, "old"), &Hooks{Load: func(context.Context, string) (Record, error) { return loaded, nil }}, "old", []string{"Get"}},
 	} {
 		s := &shelf{item: driver.Item{Record: test.there, Token: driver.Token{N: 1}}}
 		used := 0
@@ -181,6 +176,46 @@ func TestReading(t *testing.T) {
 		}
 		if test.hooks != nil && counted != 1 {
 			t.Errorf("%s: counted %d times", name, counted)
+		}
+	}
+}
+
+// A nearShelf has a copy of a record, or of none.
+type nearShelf struct {
+	shelf
+	copied []byte
+}
+
+func (s *nearShelf) Copy(string) (driver.Item, bool) {
+	return driver.Item{Record: s.copied, Token: driver.Token{N: 7}}, s.copied != nil
+}
+
+// A copy answers a read while it is alive, and decides no change.
+func TestCopies(t *testing.T) {
+	for name, test := range map[string]struct {
+		copied []byte
+		want   string
+		calls  []string
+	}{
+		"near":              {appendText(0, "copy"), "copy", nil},
+		"near, but dead":    {appendText(1, "copy"), "there", []string{"Get"}},
+		"near, but damaged": {[]byte("copy"), "there", []string{"Get"}},
+		"not near":          {nil, "there", []string{"Get"}},
+	} {
+		s := &nearShelf{shelf{item: driver.Item{Record: appendText(0, "there"), Token: driver.Token{N: 1}}}, test.copied}
+		var seen Record
+		err := call(t, s, nil).Get("k", &seen, func(Record) (Change, error) { return Change{}, nil })
+		if err != nil || string(seen.Value) != test.want || !slices.Equal(s.calls, test.calls) {
+			t.Errorf("%s: got %q, %v, calls %v", name, seen.Value, err, s.calls)
+		}
+		s.calls = nil
+		if _, err := call(t, s, nil).Run("k", Plan{}, func(seen Record) (Change, error) {
+			if string(seen.Value) != "there" {
+				t.Errorf("%s: a change is decided by %q", name, seen.Value)
+			}
+			return Change{}, nil
+		}); err != nil || !slices.Equal(s.calls, []string{"Get"}) {
+			t.Errorf("%s: %v, calls %v", name, err, s.calls)
 		}
 	}
 }

@@ -4,7 +4,7 @@
 // in.
 //
 //	enter    Store.Enter: no call on a closed cache, none without a deadline
-//	near     Hooks.Near may answer a look without the driver
+//	near     a driver that is a Near may answer a read from a copy in this process
 //	load     Hooks.Load may find what the driver has not
 //	decide   a pure function from a Record to a Change; it may run again
 //	write    write.go, the only file that calls a method of a driver that writes
@@ -37,13 +37,18 @@ type Store struct {
 	features driver.Features
 	stripes  *stripes
 	gate     *Gate
+	near     Near   // nil: none
 	hooks    *Hooks // nil: none
+}
+
+// A Near is a driver's cache that keeps copies of records in this process.
+type Near interface {
+	// Copy returns what was stored under the key a moment ago, if there is a copy of it. Its deadline may be over.
+	Copy(key string) (item driver.Item, ok bool)
 }
 
 // Hooks are the steps that not every cache has. Those that are nil cost nothing.
 type Hooks struct {
-	// Near returns a copy of what is stored under key, if there is one.
-	Near func(key string) (seen Record, ok bool)
 	// Load is asked for a key that has no live record, and returns what is there now.
 	Load func(ctx context.Context, key string) (Record, error)
 	// Write, Notify and Count hear of each effect, in this order. An error of the
@@ -56,7 +61,9 @@ type Hooks struct {
 // NewStore returns the pipeline to an open cache, which it owns. Of the cache's optional
 // interfaces it uses those that features has.
 func NewStore(cache driver.Cache, features driver.Features, hooks *Hooks) *Store {
-	return &Store{cache: cache, info: cache.Info(), features: features, stripes: newStripes(), gate: NewGate(), hooks: hooks}
+	s := &Store{cache: cache, info: cache.Info(), features: features, stripes: newStripes(), gate: NewGate(), hooks: hooks}
+	s.near, _ = cache.(Near)
+	return s
 }
 
 // Info describes the cache.
@@ -204,13 +211,11 @@ func (c *Call) Has(key string) (bool, error) {
 	return seen.Live, c.told(err)
 }
 
-// look sees what is stored under key. Absent is the zero Record.
+// look sees what is stored under key, or a copy of it. Absent is the zero Record.
 func (c *Call) look(key string, seen *Record) error {
-	if h := c.store.hooks; h != nil && h.Near != nil {
-		if near, ok := h.Near(key); ok {
-			*seen = near
-			seen.Age()
-			return nil
+	if n := c.store.near; n != nil {
+		if item, ok := n.Copy(key); ok && seen.parse(&item) == nil && seen.Live {
+			return nil // a dead record may have been prolonged
 		}
 	}
 	return c.store.read(c.ctx, key, seen)
