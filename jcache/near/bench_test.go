@@ -8,11 +8,12 @@ import (
 	"github.com/allegro/bigcache/v3"
 
 	"github.com/keepsake-cache/keepsake/jcache"
+	"github.com/keepsake-cache/keepsake/jcache/driver"
 	"github.com/keepsake-cache/keepsake/jcache/near"
 	"github.com/keepsake-cache/keepsake/providers/memory"
 )
 
-// A hit of a typed cache, beside a bigcache alone.
+// A copy of a record, and a hit of a typed cache, beside a bigcache alone.
 func BenchmarkHit(b *testing.B) {
 	value := make([]byte, 100)
 	b.Run("bigcache", func(b *testing.B) {
@@ -28,7 +29,35 @@ func BenchmarkHit(b *testing.B) {
 			}
 		}
 	})
-	b.Run("near", func(b *testing.B) {
+	b.Run("copy", func(b *testing.B) {
+		p, err := memory.Connect(memory.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer p.Close(context.Background())
+		c, err := p.OpenCache(b.Context(), "c", driver.CacheOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		r, err := near.Options{MaxAge: time.Hour}.Open(b.Context(), c, driver.FeaturesOf(c))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer r.Close()
+		if err := r.Put(b.Context(), "key", value, time.Time{}); err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := r.Get(b.Context(), "key"); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, ok := r.Copy("key"); !ok {
+				b.Fatal("there is no copy")
+			}
+		}
+	})
+	b.Run("cache", func(b *testing.B) {
 		m, err := memory.Open(memory.Options{})
 		if err != nil {
 			b.Fatal(err)
