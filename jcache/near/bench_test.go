@@ -34,7 +34,7 @@ func BenchmarkHit(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer p.Close(context.Background())
+		defer p.Close(context.Background()) //nolint:errcheck // it is not what is tested
 		c, err := p.OpenCache(b.Context(), "c", driver.CacheOptions{})
 		if err != nil {
 			b.Fatal(err)
@@ -43,7 +43,7 @@ func BenchmarkHit(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer r.Close()
+		defer r.Close() //nolint:errcheck // it is not what is tested
 		if err := r.Put(b.Context(), "key", value, time.Time{}); err != nil {
 			b.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func BenchmarkHit(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer m.Close(context.Background())
+		defer m.Close(context.Background()) //nolint:errcheck // it is not what is tested
 		c, err := jcache.CreateCache(b.Context(), m, "c", jcache.Options[string, []byte]{Near: near.Options{MaxAge: time.Hour}})
 		if err != nil {
 			b.Fatal(err)

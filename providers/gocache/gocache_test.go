@@ -88,7 +88,7 @@ func TestAnyStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close(context.Background())
+	defer m.Close(context.Background()) //nolint:errcheck // it is not what is tested
 	c, err := jcache.CreateCache(t.Context(), m, "c", jcache.Options[string, int]{})
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func TestStoresOutliveTheProcess(t *testing.T) {
 // Deadlines beyond what memcached takes as a time from now are kept.
 func TestFarDeadlinesOnMemcache(t *testing.T) {
 	p := open(t, settings{"store": "memcache", "servers": []string{servertest.Memcached(t).Addr}})
-	defer p.Close(context.Background())
+	defer p.Close(context.Background()) //nolint:errcheck // it is not what is tested
 	c, err := p.OpenCache(t.Context(), "c", driver.CacheOptions{})
 	if err != nil {
 		t.Fatal(err)
