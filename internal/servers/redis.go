@@ -18,7 +18,20 @@ func Redis(ctx context.Context, args ...string) (*Process, error) {
 
 // RedisAt is Redis at a given address, to start one where another was.
 func RedisAt(ctx context.Context, addr string, args ...string) (*Process, error) {
-	path, err := lookProgram("redis-server", installPrefix()+"apt-get install -y redis-server")
+	return redisAt(ctx, "redis-server", installPrefix()+"apt-get install -y redis-server", addr, args)
+}
+
+// Valkey is Redis with a valkey-server.
+func Valkey(ctx context.Context, args ...string) (*Process, error) {
+	addr, err := FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	return redisAt(ctx, "valkey-server", "internal/servers/install valkey", addr, args)
+}
+
+func redisAt(ctx context.Context, program, install, addr string, args []string) (*Process, error) {
+	path, err := lookProgram(program, install)
 	if err != nil {
 		return nil, err
 	}

@@ -103,6 +103,15 @@ func Redis(t testing.TB, args ...string) *servers.Process {
 	return p
 }
 
+// Valkey starts a valkey-server that ends with the test.
+func Valkey(t testing.TB, args ...string) *servers.Process {
+	t.Helper()
+	p, err := servers.Valkey(startContext(t), args...)
+	Check(t, err)
+	t.Cleanup(p.Kill)
+	return p
+}
+
 // RedisSentinel starts a primary, replicas and three Sentinels that end with the test.
 func RedisSentinel(t testing.TB, replicas int) *servers.RedisGroup {
 	t.Helper()

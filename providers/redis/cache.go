@@ -68,7 +68,7 @@ func set(name string, v *value, deadline, now time.Time, previous bool) request 
 }
 
 // item returns what is in an answer.
-func item(m rueidis.RedisMessage) (item driver.Item, found bool, err error) {
+func (c *cache) item(m rueidis.RedisMessage) (item driver.Item, found bool, err error) {
 	if m.IsNil() {
 		return driver.Item{}, false, nil
 	}
@@ -76,7 +76,10 @@ func item(m rueidis.RedisMessage) (item driver.Item, found bool, err error) {
 	if err != nil {
 		return driver.Item{}, false, errForeign
 	}
-	return open(value, time.Now())
+	if item, found, err = open(value, time.Now()); found && c.provider.traits.values {
+		item.Token.B = value
+	}
+	return item, found, err
 }
 
 // Get implements driver.Cache.
@@ -86,13 +89,13 @@ func (c *cache) Get(ctx context.Context, key string) (driver.Item, bool, error) 
 		if err != nil {
 			return driver.Item{}, false, err
 		}
-		return item(m)
+		return c.item(m)
 	}
 	messages, err := c.readAll(ctx, []string{key})
 	if err != nil {
 		return driver.Item{}, false, err
 	}
-	return item(messages[0])
+	return c.item(messages[0])
 }
 
 // GetBatch implements driver.BatchGetter.
@@ -103,7 +106,7 @@ func (c *cache) GetBatch(ctx context.Context, keys []string) ([]driver.Item, err
 	}
 	items := make([]driver.Item, 0, len(keys))
 	for i, m := range messages {
-		one, found, err := item(m)
+		one, found, err := c.item(m)
 		if err != nil {
 			return nil, err
 		}
@@ -204,7 +207,7 @@ func (c *cache) Exchange(ctx context.Context, key string, record []byte, deadlin
 		if err != nil {
 			return driver.Item{}, false, err
 		}
-		return item(m)
+		return c.item(m)
 	}
 	r := set(l.head+key, newValue(record, deadline), deadline, time.Now(), true)
 	if record == nil {
@@ -214,7 +217,7 @@ func (c *cache) Exchange(ctx context.Context, key string, record []byte, deadlin
 	if err != nil {
 		return driver.Item{}, false, err
 	}
-	return item(m)
+	return c.item(m)
 }
 
 // Touch implements driver.Toucher. The record stays where it is: only what stands before it is
@@ -223,6 +226,9 @@ func (c *cache) Touch(ctx context.Context, key string, token driver.Token, deadl
 	l, err := c.generation(ctx)
 	if err != nil {
 		return false, err
+	}
+	if c.provider.traits.values {
+		return c.touchValue(ctx, l, key, token, deadline)
 	}
 	now := time.Now()
 	m, err := c.provider.runOn(ctx, c.provider.traits.touch, runnable{c.noted(l, key), []string{
@@ -248,6 +254,9 @@ func (c *cache) Swap(ctx context.Context, key string, old driver.Token, record [
 	if err != nil {
 		return false, nil, err
 	}
+	if c.provider.traits.values {
+		return c.swapValue(ctx, l, key, old, record, deadline)
+	}
 	var m rueidis.RedisMessage
 	if l.watched {
 		m, err = c.change(ctx, l, change{kind: onlyIf, id: old.B, key: key, record: record, deadline: deadline})
@@ -261,7 +270,7 @@ func (c *cache) Swap(ctx context.Context, key string, old driver.Token, record [
 	if m.IsInt64() {
 		return true, nil, nil
 	}
-	current, found, err := item(m)
+	current, found, err := c.item(m)
 	if err != nil || !found {
 		return false, nil, err
 	}

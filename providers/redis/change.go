@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -52,6 +53,9 @@ func (c *cache) noted(l *lease, key string) []string {
 // change makes a change and notes when the record will expire. The answer is a number if that was done, unless
 // it is an exchange.
 func (c *cache) change(ctx context.Context, l *lease, ch change) (rueidis.RedisMessage, error) {
+	if c.provider.traits.values {
+		return rueidis.RedisMessage{}, errUntold
+	}
 	m, err := c.provider.runOn(ctx, changeScript, ch.on(c, l))
 	if err == nil && ch.record != nil && (ch.kind == exchange || m.IsInt64()) {
 		c.note(ctx, l, map[string]time.Time{ch.key: ch.deadline})
@@ -61,6 +65,9 @@ func (c *cache) change(ctx context.Context, l *lease, ch change) (rueidis.RedisM
 
 // changeAll puts entries. It returns an error or nil for each.
 func (c *cache) changeAll(ctx context.Context, l *lease, entries []driver.Entry) []error {
+	if c.provider.traits.values {
+		return slices.Repeat([]error{errUntold}, len(entries))
+	}
 	changes := make([]runnable, len(entries))
 	for i, e := range entries {
 		changes[i] = change{kind: anyway, key: e.Key, record: e.Record, deadline: e.Deadline}.on(c, l)

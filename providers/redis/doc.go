@@ -1,5 +1,5 @@
 // Package redis keeps caches on a Redis server, version 6.2 or later, or on what speaks like one:
-// Valkey, ElastiCache. It is tested with Redis 7.0.
+// Valkey, ElastiCache. It is tested with Redis 7.0 and Valkey 9.1.
 //
 //	manager, err := redis.Open(ctx, redis.Options{Servers: []string{"cache1:6379"}})
 //
@@ -11,7 +11,8 @@
 // # What it promises
 //
 // Every process that uses the same servers, database and prefix sees the same records. Swap is one
-// script with one key, and is atomic across processes. Deadlines are exact, to the millisecond.
+// script with one key, and is atomic across processes. Where the user may execute no scripts it is SET … IFEQ, on servers that
+// have it: then caches cannot be watched, and those that other processes watch cannot be written. Deadlines are exact, to the millisecond.
 //
 // Get, Put, Delete, Swap, Exchange and Touch are one exchange with the server; a batch is one, too.
 // Once a second a call also asks for the cache's generation, and whether anybody watches: one that reads does so

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -110,6 +111,9 @@ func (c *cache) keep(fresh lease) *lease {
 
 // restore puts back a generation that the server has lost, and returns the one that it has now.
 func (c *cache) restore(ctx context.Context, number int64) (int64, error) {
+	if c.provider.traits.values {
+		return c.raise(ctx, func(now int64) int64 { return max(now, number) })
+	}
 	m, err := c.provider.run(ctx, restoreScript, c.generationKey(), text(number))
 	if err != nil {
 		return 0, err
@@ -175,12 +179,7 @@ func (c *cache) readIn(ctx context.Context, l *lease, keys []string, more []requ
 func (c *cache) Clear(ctx context.Context) error {
 	ctx, cancel := c.provider.bound(ctx)
 	defer cancel()
-	least := max(time.Now().UnixMilli(), c.lease.Load().number+1)
-	m, err := c.provider.run(ctx, raiseScript, c.generationKey(), text(least), c.channel())
-	if err != nil {
-		return err
-	}
-	number, err := numberIn(m)
+	number, err := c.clear(ctx)
 	if err != nil {
 		return err
 	}
@@ -190,6 +189,22 @@ func (c *cache) Clear(ctx context.Context) error {
 	}
 	c.provider.sweep(c.base, number)
 	return nil
+}
+
+// clear begins the next generation.
+func (c *cache) clear(ctx context.Context) (int64, error) {
+	least := max(time.Now().UnixMilli(), c.lease.Load().number+1)
+	if !c.provider.traits.values {
+		m, err := c.provider.run(ctx, raiseScript, c.generationKey(), text(least), c.channel())
+		if err != nil {
+			return 0, err
+		}
+		return numberIn(m)
+	}
+	if l, err := c.generation(ctx); err != nil || l.watched {
+		return 0, cmp.Or(err, errUntold)
+	}
+	return c.raise(ctx, func(now int64) int64 { return max(now+1, least) })
 }
 
 var _ driver.Clearer = (*cache)(nil)

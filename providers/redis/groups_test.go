@@ -21,7 +21,7 @@ import (
 var lacking = []driver.Feature{driver.FeatureInvoke}
 
 // conforms runs the suite on another way to servers.
-func conforms(t *testing.T, name string, opts redis.Options) {
+func conforms(t *testing.T, name string, opts redis.Options, lacks ...driver.Feature) {
 	conformance.Run(t, conformance.Harness{
 		Name: name,
 		Connect: func(t conformance.T) driver.Provider {
@@ -31,7 +31,7 @@ func conforms(t *testing.T, name string, opts redis.Options) {
 			}
 			return p
 		},
-		Lacks:       lacking,
+		Lacks:       lacks,
 		NoFallbacks: true,
 	})
 }
@@ -44,7 +44,7 @@ func TestSentinel(t *testing.T) {
 		durable.Replicas = 1
 		increments(t, durable)
 	})
-	t.Run("conformance", func(t *testing.T) { conforms(t, "redis with Sentinels", opts) })
+	t.Run("conformance", func(t *testing.T) { conforms(t, "redis with Sentinels", opts, lacking...) })
 	t.Run("an unknown name", func(t *testing.T) {
 		_, err := redis.Connect(t.Context(), redis.Options{Servers: opts.Servers, MasterName: "unknown"})
 		if !errors.Is(err, driver.ErrUnavailable) && !errors.Is(err, driver.ErrMisconfigured) {
@@ -69,7 +69,7 @@ func TestCluster(t *testing.T) {
 	t.Run("increments while the slot moves", func(t *testing.T) { moveSlots(t, g, opts) })
 	t.Run("keys of all servers", func(t *testing.T) { everyServer(t, connect(t, opts)) })
 	t.Run("events of all servers", func(t *testing.T) { everyEvent(t, opts) })
-	t.Run("conformance", func(t *testing.T) { conforms(t, "redis cluster", opts) })
+	t.Run("conformance", func(t *testing.T) { conforms(t, "redis cluster", opts, lacking...) })
 	t.Run("watching through a failover", func(t *testing.T) {
 		opts.Servers = g.Addrs[3:4] // one that is not hurt
 		watchThrough(t, opts, func() { replace(t, g, false) })

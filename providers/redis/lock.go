@@ -20,6 +20,9 @@ func (c *cache) Lock(ctx context.Context, key string, lease time.Duration) (unlo
 	defer cancel()
 	name, owner := c.base+"@lock:"+key, rand.Text()
 	unlock = func(ctx context.Context) error {
+		if c.provider.traits.values {
+			return c.provider.compareAndRemove(ctx, name, []byte(owner))
+		}
 		_, err := c.provider.run(ctx, unlockScript, name, owner)
 		return err
 	}

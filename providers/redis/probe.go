@@ -16,6 +16,7 @@ import (
 // traits are what is known of the servers once they are connected to.
 type traits struct {
 	evicts bool // one of them may drop live records
+	values bool // scripts are forbidden, and values are compared instead
 	touch  script
 }
 
@@ -66,6 +67,11 @@ func (p *Provider) tryScripts(ctx context.Context) error {
 	key, now := p.opts.Prefix+"@probe", text(time.Now().UnixMilli())
 	_, err := p.run(ctx, nothingScript, key)
 	if _, refused := refusalOf(err); refused && errors.Is(err, driver.ErrMisconfigured) {
+		if p.compares(ctx, key) {
+			p.traits.values = true
+			p.opts.Logger.Info("redis: the user may execute no scripts, so values are compared by IFEQ, and caches cannot be watched")
+			return nil
+		}
 		return fmt.Errorf("%w: scripts are forbidden, and nothing else compares and swaps; allow the user EVAL and EVALSHA (+eval +evalsha), "+
 			"and remove a rename-command of them; docs/operations.md has the rules", driver.ErrMisconfigured)
 	}
@@ -90,6 +96,12 @@ func (p *Provider) tryScripts(ctx context.Context) error {
 		return b.Publish().Channel(p.opts.Prefix + ":@probe").Message("").Build()
 	})
 	return err
+}
+
+// compares reports whether the servers compare values themselves: Valkey does from 8.1 on, Redis from 8.4. Nothing is written.
+func (p *Provider) compares(ctx context.Context, key string) bool {
+	was, _, err := p.compareAndSet(ctx, key, removed, removed, 1)
+	return err == nil && was == nil
 }
 
 // info asks a server for what it is. One whose user may not ask says nothing.
