@@ -164,6 +164,40 @@ func TestEachExpiryIsToldOnce(t *testing.T) {
 	eventually(t, "no deadlines are left", func() bool { return number(t, ask(t, caches[0], "ZCARD", "keepsake:carts@deadlines")) == 0 })
 }
 
+// What has died and is replaced or removed before anybody looked for it has expired, too: that is told once, and first.
+func TestTheExpiryOfWhatIsReplacedIsTold(t *testing.T) {
+	c, _ := start(t)
+	w := watch(t, c)
+	const n = 20
+	for i := range n {
+		key := fmt.Sprintf("k%d.", i)
+		check(t, c.Put(t.Context(), key, record("old"), time.Now().Add(time.Millisecond)))
+		end := time.Now().Add(2 * time.Millisecond)
+		eventually(t, "it is dead", func() bool { return time.Now().After(end) })
+		if i%2 == 0 {
+			check(t, c.Put(t.Context(), key, record("new"), time.Time{}))
+		} else {
+			check(t, c.Delete(t.Context(), key))
+		}
+	}
+	check(t, c.Put(t.Context(), "last", record("x"), time.Time{}))
+	w.await(t, 1, "put last")
+	w.await(t, n, "expired")
+	for i := range n {
+		key := fmt.Sprintf(" k%d. ", i)
+		var told []string
+		for _, text := range w.all() {
+			if strings.Contains(text, key) {
+				told = append(told, strings.Replace(text, key, " ", 1))
+			}
+		}
+		want := []string{"put old<", "expired <old", "put new<"}[:3-i%2]
+		if !slices.Equal(told, want) {
+			t.Errorf("%s: told %q, not %q", key, told, want)
+		}
+	}
+}
+
 // A record whose life was made longer is looked at again then.
 func TestNoExpiryOfWhatLivesOn(t *testing.T) {
 	c, _ := start(t)
