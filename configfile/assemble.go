@@ -95,7 +95,9 @@ func (b *binder) cacheManager(m *bound) CacheManager {
 
 func (b *binder) cache(c *bound) jcache.CacheConfig {
 	v := c.values
-	cfg := jcache.CacheConfig{Name: v.String("name"), ExpiryPolicy: v.String("expiryPolicy"), Expiry: v.Duration("expiry")}
+	cfg := jcache.CacheConfig{
+		Name: v.String("name"), ExpiryPolicy: v.String("expiryPolicy"), Expiry: v.Duration("expiry"), Statistics: v.Bool("statistics"),
+	}
 	if v.Given("codec") {
 		cfg.Codec = v.String("codec")
 	}

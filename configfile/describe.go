@@ -219,6 +219,12 @@ func describeCache(c jcache.CacheConfig) lines {
 		l.scalar("", bytes.Setting, n.MaxBytes, "")
 		l.scalar("", age.Setting, n.MaxAge, "")
 	}
+	statistics, _ := cacheElement.word("statistics")
+	mark := "#"
+	if c.Statistics {
+		mark = ""
+	}
+	l.scalar(mark, statistics.Setting, c.Statistics, "")
 	return l
 }
 

@@ -77,10 +77,11 @@ var cacheElement = &element{
 			Doc: "Memory in this process for copies of what was read, so that reading it again costs no round trip; 0: none. It is set aside by and by, in whole MiB."}},
 		{Setting: driver.Setting{Name: nearCacheMaxAgeWord, Kind: driver.KindDuration,
 			Doc: "How old a copy may be, and so how long a change by another process may be unseen; 0: 1s, or 10s where the provider tells of changes, which are seen as soon as they are told."}},
+		{Setting: driver.Setting{Name: "statistics", Kind: driver.KindBool,
+			Doc: "Whether hits, misses, puts and removals are counted; the program can switch it."}},
 	},
 	refused: map[string]string{
 		"cacheManagerRef": "a cache belongs to the cacheManager around it",
-		"statistics":      "caches have no statistics yet",
 	},
 	repeated: true,
 }

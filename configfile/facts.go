@@ -90,6 +90,9 @@ func (m *CacheManager) facts() (part, error) {
 	for _, c := range m.Config.Caches {
 		c = withDefaults(c)
 		shown := c.ExpiryPolicy + " " + driver.FormatDuration(c.Expiry) + " " + c.Codec
+		if c.Statistics {
+			shown += " statistics"
+		}
 		p.facts = append(p.facts, fact{cacheElement.name + " " + c.Name, c, shown, atNextStart, &saying{text: shown}})
 	}
 	return p, nil

@@ -113,7 +113,7 @@ func (c *Cache[K, V]) PutAll(ctx context.Context, entries map[K]V) error {
 //
 // JSR-107: Cache.removeAll(keys).
 func (c *Cache[K, V]) RemoveKeys(ctx context.Context, keys ...K) error {
-	return c.changeAll(ctx, "remove keys", keys, engine.Plan{Blind: true}, func(_ K, seen engine.Record) (engine.Change, error) {
+	return c.changeAll(ctx, "remove keys", keys, engine.Plan{Blind: true, Answers: c.store.Counting()}, func(_ K, seen engine.Record) (engine.Change, error) {
 		return remove(seen)
 	})
 }
@@ -131,18 +131,26 @@ func (c *Cache[K, V]) changeAll(ctx context.Context, op string, keys []K, plan e
 }
 
 // RemoveAll removes every entry. If its acknowledgement was lost, it has taken effect if
-// there is no entry left; otherwise the error matches ErrIndeterminate.
+// there is no entry left; otherwise the error matches ErrIndeterminate. If statistics are on and
+// the provider can list its entries, each is removed and counted; after an error some are left.
 //
 // JSR-107: Cache.removeAll().
-func (c *Cache[K, V]) RemoveAll(ctx context.Context) error { return c.empty(ctx, "remove all") }
+func (c *Cache[K, V]) RemoveAll(ctx context.Context) error {
+	const op = "remove all"
+	call, err := c.store.EnterUnbounded(ctx)
+	if err != nil {
+		return c.fail(op, err)
+	}
+	defer call.Leave()
+	return c.fail(op, call.RemoveAll())
+}
 
-// Clear drops every entry. It differs from RemoveAll in that no listener hears of
-// it.
+// Clear drops every entry. It differs from RemoveAll in that nobody hears of it, the statistics
+// neither.
 //
 // JSR-107: Cache.clear.
-func (c *Cache[K, V]) Clear(ctx context.Context) error { return c.empty(ctx, "clear") }
-
-func (c *Cache[K, V]) empty(ctx context.Context, op string) error {
+func (c *Cache[K, V]) Clear(ctx context.Context) error {
+	const op = "clear"
 	call, err := c.store.Enter(ctx)
 	if err != nil {
 		return c.fail(op, err)

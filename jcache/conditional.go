@@ -15,7 +15,7 @@ import (
 //
 // JSR-107: Cache.putIfAbsent.
 func (c *Cache[K, V]) PutIfAbsent(ctx context.Context, key K, value V) (stored bool, err error) {
-	var plan engine.Plan
+	plan := engine.Plan{Looks: true}
 	if c.fixed != nil { // most calls find nothing, so the first attempt does not look
 		plan.Start = &engine.Record{}
 	}
@@ -33,7 +33,7 @@ func (c *Cache[K, V]) PutIfAbsent(ctx context.Context, key K, value V) (stored b
 //
 // JSR-107: Cache.replace(key, value).
 func (c *Cache[K, V]) Replace(ctx context.Context, key K, value V) (replaced bool, err error) {
-	kind, err := c.change(ctx, "replace", key, engine.Plan{}, func(seen engine.Record) (engine.Change, error) {
+	kind, err := c.change(ctx, "replace", key, engine.Plan{Looks: true}, func(seen engine.Record) (engine.Change, error) {
 		if !seen.Live {
 			return engine.Change{}, nil
 		}
@@ -47,7 +47,7 @@ func (c *Cache[K, V]) Replace(ctx context.Context, key K, value V) (replaced boo
 //
 // JSR-107: Cache.getAndReplace.
 func (c *Cache[K, V]) GetAndReplace(ctx context.Context, key K, value V) (old V, had bool, err error) {
-	kind, err := c.change(ctx, "get and replace", key, engine.Plan{}, func(seen engine.Record) (ch engine.Change, err error) {
+	kind, err := c.change(ctx, "get and replace", key, engine.Plan{Looks: true}, func(seen engine.Record) (ch engine.Change, err error) {
 		if !seen.Live {
 			return ch, nil
 		}
@@ -87,7 +87,7 @@ func (c *Cache[K, V]) CompareAndReplace(ctx context.Context, key K, old, new V) 
 // counts as an access.
 func (c *Cache[K, V]) compareAnd(ctx context.Context, op string, key K, old V, do engine.Decide) (engine.Kind, error) {
 	var encoded []byte
-	return c.change(ctx, op, key, engine.Plan{}, func(seen engine.Record) (ch engine.Change, err error) {
+	return c.change(ctx, op, key, engine.Plan{Looks: true}, func(seen engine.Record) (ch engine.Change, err error) {
 		if encoded == nil {
 			if encoded, err = c.codec.Append(nil, old); err != nil {
 				return ch, err

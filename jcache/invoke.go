@@ -210,7 +210,7 @@ func invoke[K comparable, V, T any](ctx context.Context, c *Cache[K, V], op stri
 
 // process runs a processor in a call that has begun.
 func process[K comparable, V, T any](call *engine.Call, c *Cache[K, V], key K, stored string, start *engine.Record, p Processor[K, V, T]) (result T, err error) {
-	_, err = call.Run(stored, engine.Plan{Start: start}, func(seen engine.Record) (ch engine.Change, err error) {
+	_, err = call.Run(stored, engine.Plan{Start: start, Looks: true}, func(seen engine.Record) (ch engine.Change, err error) {
 		e := MutableEntry[K, V]{scheme: &c.scheme, key: key, seen: seen}
 		if result, err = p(call.Context(), &e); err != nil {
 			return ch, err

@@ -25,6 +25,7 @@ type slot struct {
 // openCache is a *Cache[K, V] of some types.
 type openCache interface {
 	base() *opened
+	info() CacheInfo
 }
 
 func (o *opened) base() *opened { return o }

@@ -183,6 +183,7 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 		if opts.Expiry != nil {
 			return nil, fmt.Errorf("%w: the configuration declares the cache's expiry; Options.Expiry must be nil", ErrInvalid)
 		}
+		opts.Statistics = opts.Statistics || declared.Statistics
 		opts.Expiry, _ = NewExpiryPolicy[K, V](declared.ExpiryPolicy, declared.Expiry) // NewManager has checked it
 		if declared.Codec != "" {
 			if opts.Codec != nil {
@@ -224,6 +225,7 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 	}
 	c.opened = &opened{manager: m, name: name, owned: owned, near: near, store: engine.NewStore(cache, features, nil)}
 	c.inRecord = c.store.DeadlinesInRecords()
+	c.store.Count(opts.Statistics)
 	m.keep(s, c)
 	return c, nil
 }

@@ -35,6 +35,11 @@ type Options[K comparable, V any] struct {
 	// long that is the near cache says. What this process writes through the cache it sees at once. Every operation that
 	// may change something decides by what is stored.
 	Near NearCache
+
+	// Statistics counts the operations from the start. It costs a few nanoseconds of each, and
+	// RemoveKeys and RemoveAll then look at each entry. CacheManager.EnableStatistics switches it
+	// later.
+	Statistics bool
 }
 
 // CacheConfig is what a configuration file can say about a cache.
@@ -49,4 +54,6 @@ type CacheConfig struct {
 	Codec string
 	// Near keeps copies of records in this process. Nil: Options.Near, or none.
 	Near NearCache
+	// Statistics is Options.Statistics; either switches it on.
+	Statistics bool
 }

@@ -141,7 +141,7 @@ func (p *RegisteredProcessor[K, V, A, T]) there(call *engine.Call, c *Cache[K, V
 
 // here executes the processor in this process.
 func (p *RegisteredProcessor[K, V, A, T]) here(call *engine.Call, c *Cache[K, V], key K, stored string, args A) (result T, err error) {
-	_, err = call.Run(stored, engine.Plan{}, func(seen engine.Record) (ch engine.Change, err error) {
+	_, err = call.Run(stored, engine.Plan{Looks: true}, func(seen engine.Record) (ch engine.Change, err error) {
 		result, _, ch, err = p.decide(&c.scheme, key, seen, args)
 		return ch, err
 	})

@@ -24,7 +24,7 @@ func (c *Cache[K, V]) Put(ctx context.Context, key K, value V) error {
 // JSR-107: Cache.getAndPut.
 func (c *Cache[K, V]) GetAndPut(ctx context.Context, key K, value V) (old V, had bool, err error) {
 	var was engine.Record
-	_, err = c.change(ctx, "get and put", key, engine.Plan{Blind: c.blind(), Answers: true, Old: &was}, func(seen engine.Record) (engine.Change, error) {
+	_, err = c.change(ctx, "get and put", key, engine.Plan{Blind: c.blind(), Answers: true, Looks: true, Old: &was}, func(seen engine.Record) (engine.Change, error) {
 		return c.write(key, value, &seen)
 	})
 	return c.previous("get and put", &was, err)
@@ -46,7 +46,7 @@ func (c *Cache[K, V]) Remove(ctx context.Context, key K) (existed bool, err erro
 // JSR-107: Cache.getAndRemove.
 func (c *Cache[K, V]) GetAndRemove(ctx context.Context, key K) (old V, had bool, err error) {
 	var was engine.Record
-	_, err = c.change(ctx, "get and remove", key, engine.Plan{Blind: true, Answers: true, Old: &was}, nil)
+	_, err = c.change(ctx, "get and remove", key, engine.Plan{Blind: true, Answers: true, Looks: true, Old: &was}, nil)
 	return c.previous("get and remove", &was, err)
 }
 

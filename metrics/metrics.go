@@ -1,7 +1,7 @@
 // Package metrics gives Prometheus what Keepsake knows of itself. It is apart from the
 // packages that know it, so that only a program that wants metrics links Prometheus.
 //
-//	prometheus.MustRegister(metrics.Health(system.Health), metrics.Sessions(sessions), metrics.Provider(caches))
+//	prometheus.MustRegister(metrics.Health(system.Health), metrics.Sessions(sessions), metrics.Provider(caches), metrics.Caches(caches))
 package metrics
 
 import (
@@ -23,6 +23,11 @@ var (
 
 	abandoned = prometheus.NewDesc("keepsake_sessions_abandoned_total", "Sessions given up because their server was down, by whenLost.", nil, nil)
 	vanished  = prometheus.NewDesc("keepsake_sessions_vanished_total", "Sessions that were gone before their time during a request.", nil, nil)
+
+	hits     = prometheus.NewDesc("keepsake_cache_hits_total", "How often an operation found a live entry.", []string{"cache"}, nil)
+	misses   = prometheus.NewDesc("keepsake_cache_misses_total", "How often an operation found no live entry.", []string{"cache"}, nil)
+	puts     = prometheus.NewDesc("keepsake_cache_puts_total", "How often a value was stored.", []string{"cache"}, nil)
+	removals = prometheus.NewDesc("keepsake_cache_removals_total", "How often an operation removed an entry.", []string{"cache"}, nil)
 )
 
 // Health returns the metrics keepsake_ready, keepsake_safe, keepsake_differences for each thing in
@@ -60,6 +65,26 @@ func Sessions(m *httpsession.Manager) prometheus.Collector {
 		n := m.Statistics()
 		to <- prometheus.MustNewConstMetric(abandoned, prometheus.CounterValue, float64(n.Abandoned))
 		to <- prometheus.MustNewConstMetric(vanished, prometheus.CounterValue, float64(n.Vanished))
+	}}
+}
+
+// Caches returns the metrics keepsake_cache_hits_total, keepsake_cache_misses_total,
+// keepsake_cache_puts_total and keepsake_cache_removals_total of each open cache of a manager whose
+// statistics are on: jcache.Statistics says what counts as what.
+func Caches(m *jcache.CacheManager) prometheus.Collector {
+	return collector{[]*prometheus.Desc{hits, misses, puts, removals}, func(to chan<- prometheus.Metric) {
+		for _, c := range m.Caches() {
+			if !c.StatisticsEnabled {
+				continue
+			}
+			n := c.Statistics
+			for _, one := range []struct {
+				desc *prometheus.Desc
+				n    int64
+			}{{hits, n.Hits}, {misses, n.Misses}, {puts, n.Puts}, {removals, n.Removals}} {
+				to <- prometheus.MustNewConstMetric(one.desc, prometheus.CounterValue, float64(one.n), c.Name)
+			}
+		}
 	}}
 }
 

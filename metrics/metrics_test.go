@@ -15,6 +15,7 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/metrics"
 	"github.com/keepsake-cache/keepsake/providers/memcached"
+	"github.com/keepsake-cache/keepsake/providers/memory"
 )
 
 func TestHealthMetrics(t *testing.T) {
@@ -47,6 +48,46 @@ keepsake_server_up{server="a:11211"} 1
 keepsake_server_up{server="b:11211"} 0
 `
 	if err := testutil.CollectAndCompare(metrics.Health(func() jcache.Health { return h }), strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Caches are told of whose statistics are on, and others are not.
+func TestCacheMetrics(t *testing.T) {
+	caches, err := memory.Open(memory.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = caches.Close(context.Background()) })
+	for name, on := range map[string]bool{"prices": true, "silent": false} {
+		c, err := jcache.CreateCache(t.Context(), caches, name, jcache.Options[string, int]{Statistics: on})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Put(t.Context(), "k", 1); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"k", "k", "none"} {
+			if _, _, err := c.Get(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	want := `
+# HELP keepsake_cache_hits_total How often an operation found a live entry.
+# TYPE keepsake_cache_hits_total counter
+keepsake_cache_hits_total{cache="prices"} 2
+# HELP keepsake_cache_misses_total How often an operation found no live entry.
+# TYPE keepsake_cache_misses_total counter
+keepsake_cache_misses_total{cache="prices"} 1
+# HELP keepsake_cache_puts_total How often a value was stored.
+# TYPE keepsake_cache_puts_total counter
+keepsake_cache_puts_total{cache="prices"} 1
+# HELP keepsake_cache_removals_total How often an operation removed an entry.
+# TYPE keepsake_cache_removals_total counter
+keepsake_cache_removals_total{cache="prices"} 0
+`
+	if err := testutil.CollectAndCompare(metrics.Caches(caches), strings.NewReader(want)); err != nil {
 		t.Error(err)
 	}
 }

@@ -28,6 +28,8 @@ type Plan struct {
 	Blind bool
 	// Answers: the caller needs to know what was there.
 	Answers bool
+	// Looks: in the statistics the operation is a hit or a miss.
+	Looks bool
 	// Start, if it is not nil, stands for the first look.
 	Start *Record
 	// Old, if it is not nil, becomes the record that the decision saw.
@@ -38,8 +40,15 @@ type Plan struct {
 // has an effect.
 func (c *Call) Run(key string, plan Plan, decide Decide) (kind Kind, err error) {
 	s := c.store
+	timer := &s.counters.puts
+	if decide == nil {
+		timer = &s.counters.removals
+	}
+	count := s.counters.count(timer)
 	if plan.Blind && !plan.Answers && s.hooks == nil {
-		kind, err = s.runBlind(c.ctx, key, decide)
+		if kind, err = s.runBlind(c.ctx, key, decide); err == nil {
+			count.did(kind)
+		}
 		return kind, c.told(err)
 	}
 	var seen Record
@@ -58,7 +67,12 @@ func (c *Call) Run(key string, plan Plan, decide Decide) (kind Kind, err error) 
 	if s.hooks != nil {
 		err = c.tell(key, &seen, &ch)
 	}
-	return ch.kind(seen.Live), err
+	if plan.Looks {
+		count.looked(seen.Live)
+	}
+	kind = ch.kind(seen.Live)
+	count.did(kind)
+	return kind, err
 }
 
 // tell lets the effect of a decision out.
@@ -73,9 +87,6 @@ func (c *Call) tell(key string, seen *Record, ch *Change) (err error) {
 	}
 	if h.Notify != nil && e.Kind != None && err == nil {
 		err = h.Notify(c.ctx, key, e)
-	}
-	if h.Count != nil {
-		h.Count(e)
 	}
 	return c.told(err)
 }
@@ -147,18 +158,31 @@ func (c *Call) runSwap(key string, start *Record, decide Decide, seen *Record, c
 // sees a live record, and says what reading does to it. Should somebody else write the key
 // in this moment, then that write has said what becomes of it.
 func (c *Call) Get(key string, seen *Record, use Decide) error {
+	count := c.store.counters.count(&c.store.counters.gets)
 	err := c.look(key, seen)
+	hit := seen.Live
 	if h := c.store.hooks; h != nil && h.Load != nil && err == nil && !seen.Live {
 		*seen, err = h.Load(c.ctx, key)
 	}
 	if err != nil {
 		return c.told(err)
 	}
-	return c.Use(key, seen, use)
+	if err = c.use(key, seen, use); err == nil {
+		count.got(hit)
+	}
+	return err
 }
 
 // Use is Get of a record that has just been read.
 func (c *Call) Use(key string, seen *Record, use Decide) (err error) {
+	count := c.store.counters.count(&c.store.counters.gets)
+	if err = c.use(key, seen, use); err == nil {
+		count.looked(seen.Live)
+	}
+	return err
+}
+
+func (c *Call) use(key string, seen *Record, use Decide) (err error) {
 	var ch Change
 	if seen.Live {
 		if ch, err = use(*seen); err != nil {
@@ -186,6 +210,44 @@ func (c *Call) Use(key string, seen *Record, use Decide) (err error) {
 func (c *Call) Invoke(key, processor string, writeID uint64, args []byte) (output []byte, err error) {
 	output, err = c.store.invoke(c.ctx, key, processor, writeID, args)
 	return output, c.told(err)
+}
+
+// RemoveAll removes the records one by one where somebody is to be told of each and the driver can
+// list them; otherwise it is Clear. The call must be unbounded: each step has a deadline of its own.
+func (c *Call) RemoveAll() error {
+	s := c.store
+	if !s.Scans() || s.hooks == nil && !s.Counting() {
+		step := c.Step()
+		defer step.End()
+		return step.Clear()
+	}
+	keys := make([]string, 0, removedAtOnce)
+	for item, err := range s.Scan(c.ctx) {
+		if err != nil {
+			return c.told(err)
+		}
+		if keys = append(keys, item.Key); len(keys) == removedAtOnce {
+			if err := c.removeStep(keys); err != nil {
+				return err
+			}
+			keys = keys[:0]
+		}
+	}
+	return c.removeStep(keys)
+}
+
+// removedAtOnce is how many records RemoveAll removes in a step.
+const removedAtOnce = 256
+
+func (c *Call) removeStep(keys []string) error {
+	step := c.Step()
+	defer step.End()
+	for _, err := range step.RunAll(keys, Plan{Blind: true, Answers: true}, func(int, Record) (Change, error) { return Change{Act: Remove}, nil }) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Clear removes every record.
@@ -237,11 +299,15 @@ func (c *Call) runBatch(keys []string, decide func(i int, seen Record) (Change, 
 			stored, names, changes = append(stored, i), append(names, key), append(changes, ch)
 		}
 	}
+	done := len(names)
 	for i, err := range c.store.overwriteAll(c.ctx, names, changes) {
 		if err != nil {
 			errs[stored[i]], failed = c.told(err), true
+			done--
 		}
 	}
+	count := c.store.counters.count(&c.store.counters.puts)
+	count.put(done)
 	if !failed {
 		errs = nil
 	}
@@ -262,6 +328,8 @@ func (c *Call) GetAll(keys []string, use func(i int, seen Record) (Change, error
 	if err != nil {
 		return nil, c.told(err)
 	}
+	count := c.store.counters.count(&c.store.counters.gets)
+	count.missed(len(keys) - len(items))
 	index := make(map[string]int, len(keys))
 	for i, key := range keys {
 		index[key] = i

@@ -94,15 +94,26 @@ func TestEffects(t *testing.T) {
 			var left []Effect
 			var steps []string
 			hooks := &Hooks{
-				Write:  func(_ context.Context, _ string, e Effect) error { steps = append(steps, "write"); return nil },
-				Notify: func(_ context.Context, _ string, e Effect) error { steps = append(steps, "notify"); return nil },
-				Count:  func(e Effect) { left = append(left, e) },
+				Write: func(_ context.Context, _ string, e Effect) error { steps = append(steps, "write"); return nil },
+				Notify: func(_ context.Context, _ string, e Effect) error {
+					steps, left = append(steps, "notify"), append(left, e)
+					return nil
+				},
 			}
 			s := &shelf{item: driver.Item{Record: test.there, Token: driver.Token{N: 1}}, refuse: refuse}
 			if test.there == nil {
 				s.item.Token = driver.Token{}
 			}
-			kind, err := call(t, s, hooks).Run("k", test.plan, test.decide)
+			c := call(t, s, hooks)
+			c.store.Count(true)
+			test.plan.Looks = true
+			kind, err := c.Run("k", test.plan, test.decide)
+			if n := c.store.Counts(); err == nil && refuse == 0 && (n.Hits == 1) != test.hit || n.Hits+n.Misses != 1 {
+				t.Errorf("%s: %+v", test.name, n)
+			}
+			if kind == None && err == nil && left == nil {
+				continue
+			}
 			if err != nil || len(left) != 1 {
 				t.Errorf("%s, %d refusals: %v, and %d effects", test.name, refuse, err, len(left))
 				continue
@@ -113,7 +124,7 @@ func TestEffects(t *testing.T) {
 			if e := left[0]; slices.Contains(s.calls, "Swap") && refuse > 0 && string(e.Old.Value) != "other 0" {
 				t.Errorf("%s, %d refusals: the effect is about %q", test.name, refuse, e.Old.Value)
 			}
-			if want := left[0].Kind != None; slices.Equal(steps, []string{"write", "notify"}) != want {
+			if !slices.Equal(steps, []string{"write", "notify"}) {
 				t.Errorf("%s: steps %v", test.name, steps)
 			}
 		}
@@ -165,17 +176,19 @@ func TestReading(t *testing.T) {
 	} {
 		s := &shelf{item: driver.Item{Record: test.there, Token: driver.Token{N: 1}}}
 		used := 0
-		counted := 0
-		if test.hooks != nil {
-			test.hooks.Count = func(e Effect) { counted++ }
-		}
+		c := call(t, s, test.hooks)
+		c.store.Count(true)
 		var seen Record
-		err := call(t, s, test.hooks).Get("k", &seen, func(Record) (Change, error) { used++; return Change{}, nil })
+		err := c.Get("k", &seen, func(Record) (Change, error) { used++; return Change{}, nil })
 		if err != nil || string(seen.Value) != test.want && seen.Live || used != map[bool]int{true: 1}[test.want != ""] || !slices.Equal(s.calls, test.calls) {
 			t.Errorf("%s: %q, %v, used %d times, calls %v", name, seen.Value, err, used, s.calls)
 		}
-		if test.hooks != nil && counted != 1 {
-			t.Errorf("%s: counted %d times", name, counted)
+		hits, misses := int64(0), int64(1)
+		if test.want != "" && name != "loaded" { // to find nothing is a miss, even if a loader finds it then
+			hits, misses = 1, 0
+		}
+		if n := c.store.Counts(); n.Hits != hits || n.Misses != misses || n.GetTimes.N != 1 {
+			t.Errorf("%s: %+v", name, n)
 		}
 	}
 }
@@ -223,14 +236,12 @@ func TestCopies(t *testing.T) {
 // A step that fails has not undone the change, and the steps before it have seen it.
 func TestStepsThatFail(t *testing.T) {
 	oops := errors.New("oops")
-	counted := 0
 	s := &shelf{}
-	_, err := call(t, s, &Hooks{
-		Write: func(context.Context, string, Effect) error { return oops },
-		Count: func(Effect) { counted++ },
-	}).Run("k", Plan{}, write("new"))
-	if !errors.Is(err, oops) || counted != 1 || s.item.Record == nil {
-		t.Errorf("%v, counted %d times, stored %v", err, counted, s.item.Record != nil)
+	c := call(t, s, &Hooks{Write: func(context.Context, string, Effect) error { return oops }})
+	c.store.Count(true)
+	_, err := c.Run("k", Plan{}, write("new"))
+	if n := c.store.Counts(); !errors.Is(err, oops) || n.Puts != 1 || s.item.Record == nil {
+		t.Errorf("%v, %+v, stored %v", err, n, s.item.Record != nil)
 	}
 }
 

@@ -9,7 +9,8 @@
 //	decide   a pure function from a Record to a Change; it may run again
 //	write    write.go, the only file that calls a method of a driver that writes
 //	settle   settle.go: what became of a write whose acknowledgement was lost
-//	tell     Hooks.Write, Notify and Count hear of the decision that took place, once
+//	tell     Hooks.Write and Notify hear of the decision that took place, once
+//	count    count.go: what it was, in the statistics
 package engine
 
 import (
@@ -39,6 +40,7 @@ type Store struct {
 	gate     *Gate
 	near     Near   // nil: none
 	hooks    *Hooks // nil: none
+	counters counters
 }
 
 // A Near is a driver's cache that keeps copies of records in this process.
@@ -51,11 +53,10 @@ type Near interface {
 type Hooks struct {
 	// Load is asked for a key that has no live record, and returns what is there now.
 	Load func(ctx context.Context, key string) (Record, error)
-	// Write, Notify and Count hear of each effect, in this order. An error of the
-	// first two is the operation's, which has taken place.
+	// Write and Notify hear of each effect, in this order. Their errors are the
+	// operation's, which has taken place.
 	Write  func(ctx context.Context, key string, e Effect) error
 	Notify func(ctx context.Context, key string, e Effect) error
-	Count  func(e Effect)
 }
 
 // NewStore returns the pipeline to an open cache, which it owns. Of the cache's optional
