@@ -33,7 +33,19 @@ func (p *Provider) ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return notSent(err)
 	}
-	return p.link.await(ctx, p.plan.requestTimeout)
+	if err := p.link.await(ctx, p.plan.requestTimeout); err != nil {
+		return err
+	}
+	return p.apart.await(ctx, p.plan.requestTimeout)
+}
+
+// heldBack is the error of a call that was under way when the members turned out to be apart, so that its answer may
+// be that of a member which was expelled. It is that of a call that was not answered.
+func (p *Provider) heldBack(err error) error {
+	if err == nil && p.apart.isDown() {
+		return errApart
+	}
+	return err
 }
 
 // read makes a call that changes nothing, and makes it again if the first attempt
@@ -45,7 +57,7 @@ func (p *Provider) read(ctx context.Context, call func(context.Context) error) e
 		return err
 	}
 	first, cancelFirst := p.attempt(ctx)
-	err := call(first)
+	err := p.heldBack(call(first))
 	cancelFirst()
 	if err == nil || refused(err) {
 		return readError(ctx, err)
@@ -53,7 +65,7 @@ func (p *Provider) read(ctx context.Context, call func(context.Context) error) e
 	if err := p.ready(ctx); err != nil {
 		return err
 	}
-	return readError(ctx, call(ctx))
+	return readError(ctx, p.heldBack(call(ctx)))
 }
 
 // write makes a call that changes something, once and with all the time that the
@@ -64,7 +76,7 @@ func (p *Provider) write(ctx context.Context, call func(context.Context) error) 
 	if err := p.ready(ctx); err != nil {
 		return err
 	}
-	return writeError(ctx, call(ctx))
+	return writeError(ctx, p.heldBack(call(ctx)))
 }
 
 // writeChecked is write for a record whose fate can be read afterwards. It leaves the
@@ -77,5 +89,5 @@ func (p *Provider) writeChecked(ctx context.Context, call func(context.Context) 
 	}
 	first, cancelFirst := p.attempt(ctx)
 	defer cancelFirst()
-	return writeError(ctx, call(first))
+	return writeError(ctx, p.heldBack(call(first)))
 }

@@ -1,6 +1,7 @@
 package hazelcast_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -19,6 +20,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,6 +140,44 @@ func TestMistakesEndAtOnce(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestWrongCredentials: members that ask for a user and a password are Hazelcast's Enterprise edition. So it is
+// a member's own answer, with the status of wrong ones in the place of its own.
+func TestWrongCredentials(t *testing.T) {
+	t.Parallel()
+	const status, wrong = 6 + 13, 1 // after the frame's head, type, correlation id and count of backups
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	member := cluster(t).Addrs[0]
+	var running sync.WaitGroup
+	t.Cleanup(running.Wait)
+	t.Cleanup(func() { _ = l.Close() })
+	running.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() {
+				defer client.Close() //nolint:errcheck // the test is about what was sent
+				up, err := net.Dial("tcp", member)
+				if err != nil {
+					return
+				}
+				running.Go(func() { _, _ = io.Copy(up, client); _ = up.Close() })
+				answer, err := readMessage(bufio.NewReader(up))
+				if err == nil && len(answer.raw) > status {
+					answer.raw[status] = wrong
+					_, _ = client.Write(answer.raw)
+				}
+			})
+		}
+	})
+	err = notConnected(t, slow, hazelcast.Options{Servers: []string{l.Addr().String()}, User: "ann", Password: "sesame", ConnectTimeout: -time.Second}, jcache.ErrMisconfigured)
+	if text := err.Error(); !strings.Contains(text, "the user and password are wrong") || strings.Contains(text, "sesame") || strings.Contains(text, "ann") {
+		t.Error(err)
 	}
 }
 

@@ -2,6 +2,8 @@ package hazelcast
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +19,8 @@ type directory struct {
 	turn chan struct{} // full while it is being made
 
 	mu        sync.Mutex
-	keys      []string // one of each member's
-	changes   int      // of the members, until which it was made
+	known     map[types.UUID]string // a key of each member's; nil: not all are known
+	changes   int                   // of the members, until which it was made
 	listening *hz.Client
 	owners    map[types.UUID]string
 	told      chan struct{} // closed when all members are known
@@ -51,13 +53,13 @@ func (p *Provider) keys(ctx context.Context) ([]string, error) {
 	}
 	members, changes := p.members.count()
 	d.mu.Lock()
-	known := len(d.keys) > 0 && d.changes == changes
-	d.owners, d.told, d.members = make(map[types.UUID]string), make(chan struct{}), members
-	keys, told := d.keys, d.told
-	d.mu.Unlock()
-	if known {
-		return keys, nil
+	if d.known != nil && d.changes == changes {
+		defer d.mu.Unlock()
+		return slices.Collect(maps.Values(d.known)), nil
 	}
+	d.owners, d.told, d.members = make(map[types.UUID]string), make(chan struct{}), members
+	told := d.told
+	d.mu.Unlock()
 	if err := p.listenToOwners(ctx); err != nil {
 		return nil, err
 	}
@@ -85,11 +87,27 @@ func (p *Provider) keys(ctx context.Context) ([]string, error) {
 		// One has no entries yet, or events were lost: so all are tried, this time.
 		return tried, nil
 	}
-	d.keys, d.changes = nil, changes
-	for _, key := range d.owners {
-		d.keys = append(d.keys, key)
+	d.known, d.changes = d.owners, changes
+	return slices.Collect(maps.Values(d.known)), nil
+}
+
+// each returns a key of each member's, by the member's address. Members whose keys nobody knows are missing.
+func (d *directory) each(ctx context.Context, p *Provider) (keys map[string]string, err error) {
+	if _, err := p.keys(ctx); err != nil {
+		return nil, err
 	}
-	return d.keys, nil
+	d.mu.Lock()
+	known := maps.Clone(d.known)
+	d.mu.Unlock()
+	p.members.mu.Lock()
+	defer p.members.mu.Unlock()
+	keys = make(map[string]string)
+	for id, key := range known {
+		if addr, here := p.members.all[id]; here {
+			keys[addr] = key
+		}
+	}
+	return keys, nil
 }
 
 func probeKeys(n int) []string {
@@ -104,7 +122,7 @@ func probeKeys(n int) []string {
 func (d *directory) forget() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.keys = nil
+	d.known = nil
 }
 
 // listenToOwners adds a listener that the client has until it ends.

@@ -35,11 +35,13 @@ type ledger struct {
 	dead    []visitor         // logged out, or renewed
 	deleted []string          // keys of the cache
 	winners map[string]string // by key, what putIfAbsent stored
+	counts  map[string]int    // by key, the increments
+	unknown map[string]int    // by key, those whose outcome is unknown
 }
 
 // TestFaultFreeze freezes a member for 20 seconds, which expels and later merges it, under a load
-// of logins, renewals and logouts. None of them may be undone. What becomes of deletes and
-// of the winners of putIfAbsent in a cache is told.
+// of logins, renewals and logouts, and of increments in a cache. None of them may be undone. What becomes of deletes
+// and of the winners of putIfAbsent is told.
 func TestFaultFreeze(t *testing.T) {
 	faults(t)
 	rounds := freezes
@@ -55,14 +57,18 @@ func TestFaultFreeze(t *testing.T) {
 	c, err := jcache.CreateCache(limited(t, time.Minute), manager, "freeze", jcache.Options[string, string]{Expiry: jcache.Modified[string, string](time.Hour)})
 	must(t, err)
 
+	counters, err := jcache.CreateCache(limited(t, time.Minute), manager, "counters", jcache.Options[string, int]{Expiry: jcache.Modified[string, int](time.Hour)})
+	must(t, err)
+
 	var all losses
 	for round := range rounds {
-		l := &ledger{winners: make(map[string]string)}
+		l := &ledger{winners: make(map[string]string), counts: make(map[string]int), unknown: make(map[string]int)}
 		stop := make(chan struct{})
 		var running sync.WaitGroup
 		for g := range 4 {
 			running.Go(func() { l.visit(t, s, stop) })
 			running.Go(func() { l.use(t, c, fmt.Sprint(round, " ", g, " "), stop) })
+			running.Go(func() { l.count(t, counters, fmt.Sprint(round, " ", g, " "), stop) })
 		}
 		wait(in(2 * time.Second))
 		frozen := cluster.Member(round % 2)
@@ -73,12 +79,14 @@ func TestFaultFreeze(t *testing.T) {
 		close(stop)
 		running.Wait()
 		lost := l.losses(limited(t, time.Minute), t, s, c)
+		lost.count(limited(t, time.Minute), t, l, counters)
 		t.Logf("freeze %d: %v", round+1, lost)
 		all.add(lost)
 		must(t, c.Clear(limited(t, time.Minute)))
+		must(t, counters.Clear(limited(t, time.Minute)))
 	}
 	t.Logf("%d freezes of 20s: %v", rounds, all)
-	if all.undone > 0 || all.dead < 50*rounds {
+	if all.undone > 0 || all.uncounted > 0 || all.dead < 50*rounds || all.counted < 50*rounds {
 		t.Fail()
 	}
 }
@@ -101,17 +109,30 @@ type losses struct {
 	dead, undone           int // logouts and renewals
 	deleted, revived       int // entries
 	won, replaced, missing int // entries that putIfAbsent created
+	counted, uncounted     int // increments
 }
 
 func (x *losses) add(y losses) {
 	x.dead, x.undone = x.dead+y.dead, x.undone+y.undone
 	x.deleted, x.revived = x.deleted+y.deleted, x.revived+y.revived
 	x.won, x.replaced, x.missing = x.won+y.won, x.replaced+y.replaced, x.missing+y.missing
+	x.counted, x.uncounted = x.counted+y.counted, x.uncounted+y.uncounted
 }
 
 func (x losses) String() string {
-	return fmt.Sprintf("%d of %d logouts and renewals undone; in a cache, %d of %d deletes undone, of %d winners of putIfAbsent %d replaced and %d missing",
-		x.undone, x.dead, x.revived, x.deleted, x.won, x.replaced, x.missing)
+	return fmt.Sprintf("%d of %d logouts and renewals undone; in a cache, %d of %d increments lost, %d of %d deletes undone, of %d winners of putIfAbsent %d replaced and %d missing",
+		x.undone, x.dead, x.uncounted, x.counted, x.revived, x.deleted, x.won, x.replaced, x.missing)
+}
+
+// count looks for the increments.
+func (x *losses) count(ctx context.Context, t *testing.T, l *ledger, counters *jcache.Cache[string, int]) {
+	t.Helper()
+	for key, want := range l.counts {
+		n, _, err := counters.Get(ctx, key)
+		must(t, err)
+		x.counted += want
+		x.uncounted += max(0, want-n, n-want-l.unknown[key])
+	}
 }
 
 // losses looks for what was acknowledged.
@@ -203,5 +224,27 @@ func (l *ledger) use(t *testing.T, c *jcache.Cache[string, string], prefix strin
 		if err != nil && !errors.Is(err, jcache.ErrIndeterminate) && !errors.Is(err, jcache.ErrUnavailable) && ctx.Err() == nil {
 			t.Errorf("an error of another kind: %v", err)
 		}
+	}
+}
+
+// count counts under some keys of its own.
+func (l *ledger) count(t *testing.T, counters *jcache.Cache[string, int], prefix string, stop chan struct{}) {
+	for n := 0; !stopped(stop); n++ {
+		key := fmt.Sprint(prefix, n%20)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		_, err := jcache.Invoke(ctx, counters, key, func(_ context.Context, e *jcache.MutableEntry[string, int]) (struct{}, error) {
+			n, _, err := e.Value()
+			e.SetValue(n + 1)
+			return struct{}{}, err
+		})
+		cancel()
+		l.mu.Lock()
+		switch {
+		case err == nil:
+			l.counts[key]++
+		case errors.Is(err, jcache.ErrIndeterminate) || errors.Is(err, jcache.ErrAnswerLost):
+			l.unknown[key]++
+		}
+		l.mu.Unlock()
 	}
 }

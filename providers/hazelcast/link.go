@@ -10,13 +10,15 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// A link knows whether the client has any connection. Without one the client makes
-// calls spin until their context ends, and what is left of a write then is an unknown
-// outcome. A call that waits here instead has sent nothing. The zero link is up.
+// A link knows whether calls can be made: whether the client has any connection, or whether the
+// members have merged. Without a connection the client makes calls spin until their context ends, and what
+// is left of a write then is an unknown outcome. A call that waits here instead has sent
+// nothing. A new link is up.
 type link struct {
+	why  error // calls fail while it is down
 	mu   sync.Mutex
-	lost time.Time     // when the last connection was lost; zero while there is one
-	back chan struct{} // closed when there is a connection again
+	lost time.Time     // when it went down
+	back chan struct{} // closed when it is up again; nil: it is up
 }
 
 // down reports whether the link was up before.
@@ -48,11 +50,13 @@ func (l *link) isDown() bool {
 	return l.back != nil
 }
 
-var errNoConnection = errors.New("there is no connection to the cluster")
+var (
+	errNoConnection = errors.New("there is no connection to the cluster")
+	errApart        = errors.New("a member that the others had expelled is back, and they merge what they have")
+)
 
-// await returns when there is a connection. Calls wait for one no longer than
-// patience after it was lost; from then on they fail at once, so that an outage does
-// not pile up callers.
+// await returns when the link is up. Calls wait no longer than patience after it went
+// down; from then on they fail at once, so that an outage does not pile up callers.
 func (l *link) await(ctx context.Context, patience time.Duration) error {
 	l.mu.Lock()
 	lost, back := l.lost, l.back
@@ -66,8 +70,8 @@ func (l *link) await(ctx context.Context, patience time.Duration) error {
 	case <-back:
 		return nil
 	case <-over.C:
-		return fmt.Errorf("%w: %w", driver.ErrUnavailable, errNoConnection)
+		return fmt.Errorf("%w: %w", driver.ErrUnavailable, l.why)
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", errNoConnection, notSent(ctx.Err()))
+		return fmt.Errorf("%w: %w", l.why, notSent(ctx.Err()))
 	}
 }

@@ -14,7 +14,10 @@ import (
 type clientLog struct {
 	log        *slog.Logger
 	lostEvents func()
+	opened     func(addr string)
 	client     atomic.Pointer[hz.Client] // once it has started
+	left       atomic.Bool               // another one has taken its place
+	alone      bool                      // it has no connection; guarded by Provider.mu
 }
 
 // The lines of the client, version 1.6.0, that matter. TestLostEventsAreNoticed and
@@ -22,6 +25,7 @@ type clientLog struct {
 const (
 	lineQueueFull = "event could not be processed, corresponding queue is full"
 	lineListening = "source: handleConnectionOpened" // listeners are about to be added to a new connection
+	lineOpened    = "opened connection to: "         // and the member's address
 )
 
 // Log implements the client's logger.Logger. What the client has to say of connections that come
@@ -34,6 +38,9 @@ func (l *clientLog) Log(weight hzlogger.Weight, line func() string) {
 	text := line()
 	if strings.Contains(text, lineQueueFull) || strings.Contains(text, lineListening) {
 		l.lostEvents()
+	}
+	if _, addr, opened := strings.Cut(text, lineOpened); opened {
+		l.opened(strings.TrimSpace(addr))
 	}
 	if weight <= hzlogger.WeightInfo {
 		l.log.Debug("hazelcast client: " + trim(text))

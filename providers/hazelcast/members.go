@@ -26,6 +26,8 @@ func (s signal) signal() {
 // members are those of the cluster, as the client was told.
 type members struct {
 	changed  signal       // one has joined, or there is a connection again
+	returned signal       // one is back with what it had when the others expelled it
+	apart    *link        // down from then on
 	rejoined atomic.Int64 // when that happened last, in nanoseconds since 1970
 
 	mu   sync.Mutex
@@ -33,7 +35,8 @@ type members struct {
 	all  map[types.UUID]string // their addresses
 	gone map[string]time.Time  // addresses, and since when nobody is there
 
-	changes int // how often they changed
+	changes  int                   // how often they changed
+	expelled map[types.UUID]string // addresses of those who left others behind, or were made to
 }
 
 // unsettled notes that there may be members with entries of another time.
@@ -54,6 +57,7 @@ func (m *members) heard(e hzcluster.MembershipStateChanged) {
 	m.changes++
 	if e.State == hzcluster.MembershipStateRemoved {
 		delete(m.all, id)
+		m.expel(id, addr)
 		if known && m.log != nil {
 			m.gone[addr] = time.Now()
 			m.log.Warn("hazelcast: a member is gone; its entries are served from their backups", "member", addr, "members", len(m.all))
@@ -63,6 +67,7 @@ func (m *members) heard(e hzcluster.MembershipStateChanged) {
 	if m.all == nil {
 		m.all, m.gone = make(map[types.UUID]string), make(map[string]time.Time)
 	}
+	m.welcome(id)
 	m.all[id] = addr
 	m.unsettled()
 	if known || m.log == nil {
@@ -92,6 +97,14 @@ func (m *members) clear() {
 	m.changes++
 	clear(m.all)
 	clear(m.gone)
+}
+
+// isGone reports whether a member was at an address, and nobody since.
+func (m *members) isGone(addr string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, gone := m.gone[addr]
+	return gone
 }
 
 // count returns how many there are, at least one, and how often that has changed.
@@ -136,6 +149,9 @@ func (p *Provider) lookAtMaps() {
 	for _, c := range open {
 		ctx, cancel := context.WithTimeout(p.life, p.plan.requestTimeout)
 		err := c.look(ctx)
+		if errors.Is(err, errors.ErrUnsupported) {
+			err = c.look(ctx) // members that merge, or give entries away, may lose one
+		}
 		cancel()
 		misfit := ""
 		switch {

@@ -22,12 +22,15 @@ type Provider struct {
 	plan   plan
 	log    *slog.Logger
 	client atomic.Pointer[hz.Client] // it is replaced if it does not find back to the cluster
-	link   link
+	lines  *clientLog                // of that client; guarded by mu
+	link   link                      // to the cluster
+	apart  link                      // between what the members have; down while they merge
 	locks  *remoteMap
 	queue  queue
 
 	members   members
 	directory directory
+	clocks    clocks
 	probing   [16]chan struct{} // each full while a map whose name falls to it is probed
 
 	mu     sync.Mutex
@@ -54,9 +57,12 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 		feeds:   make(map[string]*feed),
 		caches:  make(map[*cache]string),
 		queue:   newQueue(),
-		members: members{changed: make(signal, 1)},
+		members: members{changed: make(signal, 1), returned: make(signal, 1)},
 		gap:     make(signal, 1),
+		link:    link{why: errNoConnection},
+		apart:   link{why: errApart},
 	}
+	p.members.apart = &p.apart
 	p.directory.turn = make(chan struct{}, 1)
 	for i := range p.probing {
 		p.probing[i] = make(chan struct{}, 1)
@@ -71,12 +77,17 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 		ctx, cancel = context.WithTimeout(ctx, plan.connectTimeout)
 		defer cancel()
 	}
-	client, err := p.start(ctx)
+	lines, err := p.start(ctx)
 	if err != nil {
 		p.end()
 		return nil, err
 	}
-	p.client.Store(client)
+	p.mu.Lock()
+	p.take(lines)
+	if lines.alone && p.link.down() {
+		p.tasks.Go(p.awaitCluster)
+	}
+	p.mu.Unlock()
 	p.members.tell(p.log)
 	select {
 	case <-p.members.changed: // those who were there at the beginning
@@ -84,9 +95,11 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 	}
 	p.tasks.Go(p.reportGaps)
 	p.tasks.Go(p.lookAgain)
+	p.tasks.Go(p.awaitMerges)
 	if _, err := p.locks.open(ctx); err != nil { // so that the first Lock does not take longer than others
 		return nil, errors.Join(err, p.Close(context.Background()))
 	}
+	p.tasks.Go(p.compareClocks)
 	return p, nil
 }
 
@@ -120,11 +133,14 @@ func (p *Provider) Ping(ctx context.Context) error { return p.read(ctx, p.ask) }
 
 // Health implements driver.Reporter.
 func (p *Provider) Health() (h driver.Health) {
+	h.Servers = p.servers()
 	switch {
 	case p.closed.Load():
 		h.Unready = append(h.Unready, errClosed.Error())
 	case p.link.isDown():
 		h.Unready = append(h.Unready, fmt.Sprintf("there is no connection to the cluster %q, known at %s", p.plan.clusterName, strings.Join(p.plan.servers, ", ")))
+	case p.apart.isDown():
+		h.Unready = append(h.Unready, errApart.Error())
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

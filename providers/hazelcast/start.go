@@ -12,20 +12,27 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// start starts a client before the context ends.
-func (p *Provider) start(ctx context.Context) (*hz.Client, error) {
+// start starts a client before the context ends, which its log knows.
+func (p *Provider) start(ctx context.Context) (*clientLog, error) {
 	if err := p.reach(ctx); err != nil {
 		return nil, err
 	}
 	lines := &clientLog{log: p.log, lostEvents: p.signalGap}
+	lines.opened = func(addr string) {
+		if client := lines.client.Load(); client != nil && client == p.client.Load() {
+			p.opened(addr)
+		}
+	}
 	cfg := p.plan.client
+	cfg.Cluster.Network.SetAddresses(p.members.expelledLast(cfg.Cluster.Network.Addresses)...)
 	cfg.Logger.CustomLogger = lines
 	cfg.AddLifecycleListener(func(e hz.LifecycleStateChanged) {
-		if client := lines.client.Load(); client != nil {
-			p.lifecycle(client, e.State)
-		}
+		p.lifecycle(lines, e.State)
 	})
 	cfg.AddMembershipListener(func(e hzcluster.MembershipStateChanged) {
+		if lines.left.Load() {
+			return // it may see another cluster than the client that took its place
+		}
 		p.members.heard(e)
 		if e.State == hzcluster.MembershipStateRemoved {
 			p.signalGap() // events that it had not sent yet went with it
@@ -54,7 +61,7 @@ func (p *Provider) start(ctx context.Context) (*hz.Client, error) {
 			return nil, notStarted(ctx, r.err)
 		}
 		lines.client.Store(r.client)
-		return r.client, nil
+		return lines, nil
 	case <-ctx.Done():
 		return nil, notStarted(ctx, ctx.Err())
 	}
@@ -74,11 +81,17 @@ func notStarted(ctx context.Context, err error) error {
 }
 
 // lifecycle hears of a client's connections as a whole. It must not block.
-func (p *Provider) lifecycle(client *hz.Client, state hz.LifecycleState) {
+func (p *Provider) lifecycle(lines *clientLog, state hz.LifecycleState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	switch state {
+	case hz.LifecycleStateConnected:
+		lines.alone = false
+	case hz.LifecycleStateDisconnected:
+		lines.alone = true
+	}
 	switch {
-	case p.closed.Load() || client != p.client.Load():
+	case p.closed.Load() || lines != p.lines:
 	case state == hz.LifecycleStateConnected:
 		p.restored()
 	case state == hz.LifecycleStateDisconnected:
@@ -151,20 +164,37 @@ func (p *Provider) answered() bool {
 	return p.ask(ctx) == nil
 }
 
+// take has calls made with another client, and returns the one before; p.mu is held.
+func (p *Provider) take(lines *clientLog) (before *hz.Client) {
+	if p.lines != nil {
+		p.lines.left.Store(true)
+	}
+	p.lines = lines
+	return p.client.Swap(lines.client.Load())
+}
+
 // replace puts another client in the place of one that is stuck.
 func (p *Provider) replace() {
 	ctx, cancel := context.WithTimeout(p.life, p.plan.replaceTimeout())
 	defer cancel()
-	client, err := p.start(ctx)
+	lines, err := p.start(ctx)
 	if err != nil {
 		p.log.Debug("hazelcast: another client does not reach the cluster either", "error", err)
 		return
 	}
 	p.mu.Lock()
-	stuck := p.client.Swap(client)
-	p.restored()
+	stuck := p.take(lines)
+	if !lines.alone { // it may have lost its connection meanwhile
+		p.restored()
+	}
 	p.mu.Unlock()
-	ctx, cancelShutdown := context.WithTimeout(p.life, shutdownTimeout)
-	defer cancelShutdown()
-	_ = stuck.Shutdown(ctx)
+	p.tasks.Go(func() {
+		select { // what it was asked is answered meanwhile
+		case <-p.life.Done():
+		case <-time.After(p.plan.requestTimeout):
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		defer cancel()
+		_ = stuck.Shutdown(ctx)
+	})
 }
