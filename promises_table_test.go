@@ -4,8 +4,8 @@ const preface = `# Promises
 
 What is promised, by caches and by sessions, and what becomes of it when something goes wrong: it holds, or so much is lost.
 ` + "`make faults`" + ` hurts the servers while two processes use them and writes to [docs/faults](faults) what it has counted; the names are those of
-tests. This page is made of both by a test. *Not examined* is said where nobody has looked. A promise is about what was
-acknowledged: what failed with an error is not lost.
+tests. This page is made of both by a test. A promise is about what was acknowledged: what failed with an error is not lost. *Refused each
+time* is said where nothing was acknowledged.
 `
 
 var storeNames = []string{"memory", "peer", "memcached", "redis", "sql", "hazelcast"}
@@ -51,6 +51,7 @@ var evidence = []struct {
 	{"memory", []string{"freeze"}, promises, "nobody else is there meanwhile", nil},
 	{"memory", []string{"split"}, promises, "has no network", nil},
 	{"memory", []string{"skewed clocks"}, promises, "has one clock", nil},
+	{"memory", []string{"full"}, []string{renewalStays}, "a renewal needs room for another session", nil},
 	{"memory", []string{"full"}, []string{entryStays, errorSays}, "", []string{"providers/memory.TestExpiredEntriesTakeNoRoom", "providers/memory.TestTooLargeEvictsNothing"}},
 	{"memory", []string{"evicting"}, []string{entryStays, sessionLives}, "what is used again stays", []string{"providers/memory.TestFloodSparesWhatIsUsed", "providers/memory.TestExpiredEntriesGoFirst"}},
 
@@ -78,10 +79,11 @@ var evidence = []struct {
 	{"redis", []string{"evicting"}, []string{entryStays, sessionLives}, "what Redis drops is lost; told", []string{"providers/redis.TestEvictionsAreTold"}},
 	{"redis", []string{"split"}, []string{entryStays, errorSays, sessionLives}, "one process reaches the server, and the other one does not", nil},
 	{"redis", []string{"restarted empty"}, []string{errorSays}, "", []string{"providers/redis.TestAServerThatIsStartedAgain"}},
-	{"redis", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "the server's clock decides nothing; that of a process does, and is told", []string{"providers/redis.TestADeadRecordIsAbsentThoughTheServerHasIt"}},
+	{"redis", []string{"skewed clocks"}, promises, "the server's clock decides nothing; that of a process does, and is told", []string{"providers/redis.TestADeadRecordIsAbsentThoughTheServerHasIt"}},
 
 	{"sql", []string{"kill"}, []string{entryStays, incrementsOn}, "with a synchronous replica, promoted; without, PostgreSQL and MariaDB come back with what they had", []string{"providers/sql.TestFaultPromotion", "providers/sql.TestFaultRestart"}},
 	{"sql", []string{"full"}, []string{entryStays, errorSays}, "", []string{"providers/sql.TestFaultFullDisk"}},
+	{"sql", []string{"full"}, []string{removalStays, oneCreator, logoutStays, renewalStays}, "SQLite needs room to write, and to delete, too", []string{"providers/sql.TestFaultFullDisk"}},
 	{"sql", []string{"evicting"}, promises, "a database drops nothing for lack of room", nil},
 	{"sql", []string{"restarted empty"}, promises, "a database comes back with what it had; an `unlogged` table of PostgreSQL is empty after a crash", []string{"providers/sql.TestFaultRestart"}},
 	{"sql", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "deadlines are kept in the database's time, from which each process knows its distance", []string{"providers/sql.TestClock"}},

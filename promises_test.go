@@ -51,12 +51,13 @@ func cellOf(t *testing.T, store, fault, promise string, measured map[string]stri
 	if m, ok := measured[strings.Join([]string{store, fault, promise}, " | ")]; ok {
 		switch {
 		case m == "0 of 0":
-			parts = append(parts, "nothing of it succeeded meanwhile")
+			parts = append(parts, "refused each time") // and the evidence says why
 		case strings.HasPrefix(m, "0 "):
 			parts = append(parts, "holds, "+m+" lost")
 		default:
 			parts = append(parts, "**"+m+" lost**")
 		}
+		parts[0] += " " + measuredBy(t, store, fault)
 	}
 	for _, e := range evidence {
 		if e.store != store || !slices.Contains(e.faults, fault) || !slices.Contains(e.promises, promise) {
@@ -72,10 +73,24 @@ func cellOf(t *testing.T, store, fault, promise string, measured map[string]stri
 		}
 		parts = append(parts, strings.TrimSpace(text))
 	}
-	if parts == nil {
-		return "not examined"
+	if parts == nil || len(parts) == 1 && strings.HasPrefix(parts[0], "refused") {
+		t.Errorf("nobody says what becomes of this, or why: %s, %s: %s", store, fault, promise)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// measuredBy returns the test that has counted what is lost.
+func measuredBy(t *testing.T, store, fault string) string {
+	const dir = "conformance/faults"
+	test := map[string]string{"memory": "TestFaultsOfMemory", "peer": "TestFaultsOfPeer", "memcached": "TestFaultsOfMemcached",
+		"redis": "TestFaultsOfRedis", "sql": "TestFaultsOfSQL", "hazelcast": "TestFaultsOfHazelcast"}[store]
+	if fault == "skewed clocks" {
+		test = "TestFaultsOfClocks"
+	}
+	if !slices.Contains(testNames(t, dir, false), test) {
+		t.Errorf("there is no test %s in %s", test, dir)
+	}
+	return "`" + test + "`"
 }
 
 // measurements reads what was printed: store | fault | promise | so many of so many.

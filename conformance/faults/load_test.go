@@ -142,6 +142,9 @@ func (l *ledger) step(i, round int) {
 	l.visitors[i].change(there.site)
 	l.end(here, there, i, round)
 	if begun := l.begun.Load(); begun == nil || time.Since(*begun) < time.Duration(i)*onceEvery {
+		if round%4 == 0 {
+			l.renewers[i].change(there.site) // what is not used for long may be evicted
+		}
 		return
 	}
 	key := fmt.Sprint("removed", i)

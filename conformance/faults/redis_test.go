@@ -67,6 +67,7 @@ func TestFaultsOfRedis(t *testing.T) {
 		connect := func() process { return onRedis(t, redis.Options{Servers: []string{s.Addr}}) }
 		hurt(t, fault{provider: "redis", name: "restarted empty"}, connect(), connect(), func(begin func()) {
 			begin()
+			pause(t, time.Second) // half of what happens once happens before
 			s.Kill()
 			pause(t, time.Second)
 			again, err := servers.RedisAt(t.Context(), s.Addr)
