@@ -56,7 +56,8 @@ func TestMembersThatComeBack(t *testing.T) {
 					case step[0] == '-':
 						p.members.heard(cluster.MembershipStateChanged{State: cluster.MembershipStateRemoved, Member: memberNamed(name)})
 					case step == "held", step == "free":
-						if time.Sleep(2 * mergeLook); p.apart.isDown() != (step == "held") {
+						at := step == "held" && !p.apart.isDown() // from the moment that it is told
+						if time.Sleep(2 * mergeLook); at || p.apart.isDown() != (step == "held") {
 							t.Errorf("%s: step %d: calls are not %s", test.steps, i+1, step)
 						}
 					default:
