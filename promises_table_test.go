@@ -4,8 +4,7 @@ const preface = `# Promises
 
 What is promised, by caches and by sessions, and what becomes of it when something goes wrong: it holds, or so much is lost.
 ` + "`make faults`" + ` hurts the servers while two processes use them and writes to [docs/faults](faults) what it has counted; the names are those of
-tests. This page is made of both by a test. A promise is about what was acknowledged: what failed with an error is not lost. *Refused each
-time* is said where nothing was acknowledged.
+tests. This page is made of both by a test. A promise is about what was acknowledged: what failed with an error is not lost.
 `
 
 var storeNames = []string{"memory", "peer", "memcached", "redis", "sql", "hazelcast"}
@@ -40,6 +39,21 @@ var faults = []struct{ name, title, what string }{
 	{"skewed clocks", "Clocks are apart", "That of the server, or of one of two members, is 30 seconds ahead. Of peers those of three members, too, by 2 seconds, while one is killed."},
 }
 
+// None is why nothing of a kind was acknowledged in a fault.
+var none = []struct {
+	store, fault string
+	promises     []string
+	since        string
+}{
+	{"memory", "full", []string{renewalStays}, "a renewal needs room for another session"},
+	{"sql", "full", []string{removalStays, oneCreator, logoutStays, renewalStays}, "SQLite needs room to write, and to delete, too"},
+	{"memory", "evicting", []string{renewalStays}, "idle sessions had been dropped before"},
+	{"memcached", "evicting", []string{renewalStays}, "idle sessions had been dropped before"},
+	{"hazelcast", "evicting", []string{renewalStays}, "idle sessions had been dropped before"},
+	{"redis", "restarted empty", []string{renewalStays}, "the sessions were lost before"},
+	{"hazelcast", "restarted empty", []string{renewalStays}, "the sessions were lost before"},
+}
+
 // Evidence is tests that hold promises in faults, or why there is nothing to hold.
 var evidence = []struct {
 	store            string
@@ -51,7 +65,6 @@ var evidence = []struct {
 	{"memory", []string{"freeze"}, promises, "nobody else is there meanwhile", nil},
 	{"memory", []string{"split"}, promises, "has no network", nil},
 	{"memory", []string{"skewed clocks"}, promises, "has one clock", nil},
-	{"memory", []string{"full"}, []string{renewalStays}, "a renewal needs room for another session", nil},
 	{"memory", []string{"full"}, []string{entryStays, errorSays}, "", []string{"providers/memory.TestExpiredEntriesTakeNoRoom", "providers/memory.TestTooLargeEvictsNothing"}},
 	{"memory", []string{"evicting"}, []string{entryStays, sessionLives}, "what is used again stays", []string{"providers/memory.TestFloodSparesWhatIsUsed", "providers/memory.TestExpiredEntriesGoFirst"}},
 
@@ -83,13 +96,13 @@ var evidence = []struct {
 
 	{"sql", []string{"kill"}, []string{entryStays, incrementsOn}, "with a synchronous replica, promoted; without, PostgreSQL and MariaDB come back with what they had", []string{"providers/sql.TestFaultPromotion", "providers/sql.TestFaultRestart"}},
 	{"sql", []string{"full"}, []string{entryStays, errorSays}, "", []string{"providers/sql.TestFaultFullDisk"}},
-	{"sql", []string{"full"}, []string{removalStays, oneCreator, logoutStays, renewalStays}, "SQLite needs room to write, and to delete, too", []string{"providers/sql.TestFaultFullDisk"}},
 	{"sql", []string{"evicting"}, promises, "a database drops nothing for lack of room", nil},
 	{"sql", []string{"restarted empty"}, promises, "a database comes back with what it had; an `unlogged` table of PostgreSQL is empty after a crash", []string{"providers/sql.TestFaultRestart"}},
 	{"sql", []string{"skewed clocks"}, []string{endsInTime, sessionLives}, "deadlines are kept in the database's time, from which each process knows its distance", []string{"providers/sql.TestClock"}},
 
 	{"hazelcast", []string{"kill"}, []string{entryStays, errorSays}, "", []string{"providers/hazelcast.TestChaos"}},
 	{"hazelcast", []string{"freeze", "restarted empty"}, []string{errorSays}, "", []string{"providers/hazelcast.TestChaos"}},
+	{"hazelcast", []string{"freeze"}, []string{incrementsOn, logoutStays, renewalStays}, "where the others join the woken member, calls wait or fail for about ten seconds", []string{"providers/hazelcast.TestFaultFreeze", "providers/hazelcast.TestMembersThatComeBack"}},
 	{"hazelcast", []string{"full"}, promises, "maps have no bound that refuses; give the members memory enough", nil},
 	{"hazelcast", []string{"split"}, []string{changeStays, logoutStays, renewalStays}, "", []string{"providers/hazelcast.TestFaultSplit"}},
 	{"hazelcast", []string{"split"}, []string{removalStays}, "what one side alone removed comes back, see [what failures cost](peer.md#what-failures-cost)", nil},
