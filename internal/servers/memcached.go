@@ -33,7 +33,7 @@ func MemcachedAt(ctx context.Context, addr string, args ...string) (*Process, er
 	}
 	args = append([]string{"-l", host, "-p", port, "-m", "64", "-c", "4096", "-t", "2"}, args...)
 	if os.Geteuid() == 0 {
-		args = append(args, "-u", "nobody")
+		args = append(args, "-u", "root") // with another user's rights it would outlive a test that was killed
 	}
 	return startListening(ctx, exec.Command(path, args...), addr)
 }
