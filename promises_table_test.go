@@ -102,7 +102,7 @@ var evidence = []struct {
 
 	{"hazelcast", []string{"kill"}, []string{entryStays, errorSays}, "", []string{"providers/hazelcast.TestChaos"}},
 	{"hazelcast", []string{"freeze", "restarted empty"}, []string{errorSays}, "", []string{"providers/hazelcast.TestChaos"}},
-	{"hazelcast", []string{"freeze"}, []string{incrementsOn, logoutStays, renewalStays}, "where the others join the woken member, calls wait or fail for about ten seconds", []string{"providers/hazelcast.TestFaultFreeze", "providers/hazelcast.TestMembersThatComeBack"}},
+	{"hazelcast", []string{"freeze"}, []string{incrementsOn, logoutStays, renewalStays}, "where the others join the woken member, calls wait or fail for about fifteen seconds", []string{"providers/hazelcast.TestFaultFreeze", "providers/hazelcast.TestMembersThatComeBack"}},
 	{"hazelcast", []string{"full"}, promises, "maps have no bound that refuses; give the members memory enough", nil},
 	{"hazelcast", []string{"split"}, []string{changeStays, logoutStays, renewalStays}, "", []string{"providers/hazelcast.TestFaultSplit"}},
 	{"hazelcast", []string{"split"}, []string{removalStays}, "what one side alone removed comes back, see [what failures cost](peer.md#what-failures-cost)", nil},

@@ -79,7 +79,7 @@ func (m *members) expelledLast(addrs []string) []string {
 const (
 	// mergeTime is what members get to merge after they have met. They do not say when they have. It is longer than
 	// a member takes to notice that it is alone.
-	mergeTime = 5 * time.Second
+	mergeTime = 10 * time.Second
 	// mergePatience is how long calls wait for the others, who may have ended.
 	mergePatience = 30 * time.Second
 	mergeLook     = 50 * time.Millisecond

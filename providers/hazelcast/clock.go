@@ -16,8 +16,12 @@ import (
 // Members do not tell the time. But of an entry they tell when it expires, which is when they stored it, by
 // their own clock and to a second, and its time to live.
 
-// clockEvery is how often members are asked.
-const clockEvery = time.Minute
+const (
+	// clockEvery is how often members are asked, and clockSoon how long to wait for a key of each, which opening the first
+	// cache finds.
+	clockEvery = time.Minute
+	clockSoon  = 2 * time.Second
+)
 
 // clocks are by how much those of the members are ahead of this process's, by their addresses.
 type clocks struct {
@@ -27,25 +31,25 @@ type clocks struct {
 
 // compareClocks compares the members' clocks with this process's, now and then.
 func (p *Provider) compareClocks() {
-	tick := time.NewTicker(clockEvery)
-	defer tick.Stop()
+	next := clockSoon
 	for {
-		p.askClocks()
 		select {
-		case <-tick.C:
+		case <-time.After(next):
 		case <-p.life.Done():
 			return
+		}
+		next = clockSoon
+		if keys := p.directory.each(&p.members); len(keys) > 0 {
+			p.askClocks(keys)
+			next = clockEvery
 		}
 	}
 }
 
-func (p *Provider) askClocks() {
+// askClocks asks the members whose keys are given.
+func (p *Provider) askClocks(keys map[string]string) {
 	ctx, cancel := context.WithTimeout(p.life, p.plan.requestTimeout)
 	defer cancel()
-	keys, err := p.directory.each(ctx, p)
-	if err != nil {
-		return // the cluster has other troubles, and is asked again
-	}
 	ahead := make(map[string]time.Duration)
 	for addr, key := range keys {
 		if d, ok := p.askClock(ctx, key); ok {

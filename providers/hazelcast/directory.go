@@ -91,23 +91,20 @@ func (p *Provider) keys(ctx context.Context) ([]string, error) {
 	return slices.Collect(maps.Values(d.known)), nil
 }
 
-// each returns a key of each member's, by the member's address. Members whose keys nobody knows are missing.
-func (d *directory) each(ctx context.Context, p *Provider) (keys map[string]string, err error) {
-	if _, err := p.keys(ctx); err != nil {
-		return nil, err
-	}
+// each returns a key of each member's, by the member's address, as far as they are known.
+func (d *directory) each(m *members) map[string]string {
 	d.mu.Lock()
 	known := maps.Clone(d.known)
 	d.mu.Unlock()
-	p.members.mu.Lock()
-	defer p.members.mu.Unlock()
-	keys = make(map[string]string)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	keys := make(map[string]string)
 	for id, key := range known {
-		if addr, here := p.members.all[id]; here {
+		if addr, here := m.all[id]; here {
 			keys[addr] = key
 		}
 	}
-	return keys, nil
+	return keys
 }
 
 func probeKeys(n int) []string {

@@ -37,7 +37,9 @@ func TestMemberThatIsStartedAgainOtherwise(t *testing.T) {
 		}
 	}
 	eventually(t, "its clock is known", clock(p, ahead))
-	eventually(t, "the clocks of others are known", clock(connect(t, hazelcast.Options{}), 0))
+	others := connect(t, hazelcast.Options{})
+	openCache(t, others, driver.CacheOptions{})
+	eventually(t, "the clocks of others are known", clock(others, 0))
 
 	lonely.Member(0).Kill()
 	eventually(t, "it is missed", func() bool { return !p.Health().Ready() })
