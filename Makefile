@@ -81,7 +81,7 @@ nemesis: ## hurt grids of real processes, as root their networks, too: half an h
 	$(NEMESIS) -servers 2 -app bin/sessionapp -callers others -faults network
 
 claims: ## what a grid keeps when members fail and the network splits, beside Hazelcast; ten minutes
-	go run ./internal/nemesis table -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
+	go run ./internal/nemesis table -config internal/nemesis/peer.yaml -compare internal/nemesis/hazelcast.yaml
 
 members: servers ## the tests of the Hazelcast provider, with members of each version in MEMBERS
 	@for v in $(MEMBERS); do \
@@ -92,7 +92,7 @@ members: servers ## the tests of the Hazelcast provider, with members of each ve
 	done
 
 failover: ## for how long clients of a grid are hindered when a member fails, beside Hazelcast; half an hour
-	go run ./internal/nemesis failover -config conformance/nemesis/peer.yaml -compare conformance/nemesis/hazelcast.yaml
+	go run ./internal/nemesis failover -config internal/nemesis/peer.yaml -compare internal/nemesis/hazelcast.yaml
 
 faults: servers ## hurt the servers of each provider, and write what is lost to docs/faults and docs/promises.md; half an hour, of which FREEZES take half
 	@internal/servers/install faketime

@@ -42,3 +42,26 @@ func TestReadingOrders(t *testing.T) {
 		}
 	}
 }
+
+// Every file and folder of the repository that the Makefile and the proof name exists.
+func TestPathsOfTheMakefile(t *testing.T) {
+	for _, name := range []string{"Makefile", ".ci/run"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, p := range regexp.MustCompile(`(?:^|[\s'])((?:\./)?(?:bench|cmd|configfile|conformance|examples|internal|jcache|providers)/[\w./-]+)`).FindAllStringSubmatch(string(data), -1) {
+			if strings.HasSuffix(p[1], "...") {
+				continue
+			}
+			found++
+			if _, err := os.Stat(p[1]); err != nil {
+				t.Errorf("%s names %s: %v", name, p[1], err)
+			}
+		}
+		if name == "Makefile" && found < 10 {
+			t.Errorf("%d paths were found in %s", found, name)
+		}
+	}
+}
