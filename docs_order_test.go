@@ -10,6 +10,28 @@ import (
 	"testing"
 )
 
+// The reading orders of the faces name files that exist, each once.
+func TestReadingOrdersOfTheFaces(t *testing.T) {
+	data, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"jcache", "httpsession"} {
+		row := regexp.MustCompile("(?m)^\\| `" + dir + "` \\| (`.*`) \\|$").FindStringSubmatch(string(data))
+		if row == nil {
+			t.Errorf("%s has no reading order", dir)
+			continue
+		}
+		seen := make(map[string]bool)
+		for _, file := range span.FindAllStringSubmatch(row[1], -1) {
+			if _, err := os.Stat(path.Join(dir, file[1])); err != nil || seen[file[1]] {
+				t.Errorf("the reading order of %s has %s, which is not there, or twice: %v", dir, file[1], err)
+			}
+			seen[file[1]] = true
+		}
+	}
+}
+
 // The reading orders in docs/architecture.md have every file of their packages once.
 func TestReadingOrders(t *testing.T) {
 	data, err := os.ReadFile("docs/architecture.md")
