@@ -1,4 +1,4 @@
-// Command nemesis hurts a cluster of real processes and checks that it keeps its
+// Command nemesis hurts a fleet of real processes and checks that it keeps its
 // promises.
 //
 //	nemesis run -config internal/nemesis/peer.yaml -servers 3 -duration 15m
