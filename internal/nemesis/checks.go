@@ -43,9 +43,9 @@ func (r *runner) settled(n counts) (broken []string) {
 	return broken
 }
 
-// tally checks the counters. What a fork may lose of them must have been counted by the
+// checkCounters compares the counters with the acknowledged additions. What a fork may lose of them must have been counted by the
 // servers.
-func (r *runner) tally(counted bool) {
+func (r *runner) checkCounters(counted bool) {
 	for _, n := range r.counters {
 		places := r.fleet.up()
 		c := call{kind: get, key: n.key}

@@ -108,15 +108,15 @@ func (h *history) operations(until time.Duration) []porcupine.Operation {
 	return ops
 }
 
-// patience bounds the search for an explanation of one history.
-const patience = 10 * time.Second
+// searchTime bounds the search for an explanation of one history.
+const searchTime = 10 * time.Second
 
 // check looks for an order of the calls, compatible with when they were made, in which
 // each has its result. decided is false if none was found in time.
 func (h *history) check() (explained, decided bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch porcupine.CheckOperationsTimeout(model, h.operations(forever), patience) {
+	switch porcupine.CheckOperationsTimeout(model, h.operations(forever), searchTime) {
 	case porcupine.Ok:
 		return true, true
 	case porcupine.Illegal:
@@ -133,7 +133,7 @@ func (h *history) blame() string {
 	slices.SortFunc(byEnd, func(a, b record) int { return cmp.Compare(a.ended, b.ended) })
 	// A history that can be explained can be explained up to any time.
 	first, _ := slices.BinarySearchFunc(byEnd, true, func(r record, _ bool) int {
-		if porcupine.CheckOperationsTimeout(model, h.operations(r.ended), patience) == porcupine.Illegal {
+		if porcupine.CheckOperationsTimeout(model, h.operations(r.ended), searchTime) == porcupine.Illegal {
 			return 0
 		}
 		return -1

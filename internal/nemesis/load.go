@@ -91,7 +91,7 @@ func (ld *load) fork() {
 func (ld *load) judge(r *runner, conflicts bool) {
 	r.settle(ld.counts)
 	r.explain(ld.histories)
-	r.tally(conflicts)
+	r.checkCounters(conflicts)
 }
 
 // stop waits until all clients have the answer to their last call.

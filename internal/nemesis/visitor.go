@@ -19,11 +19,11 @@ type visitor struct {
 	cookie *http.Cookie
 	cart   *ledger
 	count  *counter
-	gone   []farewell
+	gone   []endedID
 }
 
-// A farewell is a session id that must not be alive any more.
-type farewell struct {
+// An endedID is a session id that must not be alive any more.
+type endedID struct {
 	cookie *http.Cookie
 	why    string
 	at     answer // when that was acknowledged
@@ -52,7 +52,7 @@ func (v *visitor) next() {
 	case n < 90:
 		v.renew()
 	case n < 97:
-		v.knock()
+		v.tryAnEnded()
 	default:
 		v.logout()
 	}
@@ -188,7 +188,7 @@ func (v *visitor) renew() {
 	a, _, fresh := v.ask(old, http.MethodPost, "/renew", "")
 	switch {
 	case a.outcome == done && a.yes && fresh != nil:
-		v.gone = append(v.gone, farewell{old, "an old id is alive after a renewal", a})
+		v.gone = append(v.gone, endedID{old, "an old id is alive after a renewal", a})
 		v.keep(fresh)
 		if v.v.forked.meets(a) {
 			v.cart.forgotten() // the other side does not know the id
@@ -202,21 +202,21 @@ func (v *visitor) renew() {
 func (v *visitor) logout() {
 	a, _, _ := v.ask(v.cookie, http.MethodPost, "/invalidate", "")
 	if a.outcome == done && a.yes {
-		v.gone = append(v.gone, farewell{v.cookie, "a logout is undone", a})
+		v.gone = append(v.gone, endedID{v.cookie, "a logout is undone", a})
 	}
 	if a.outcome != nothing {
 		v.leave()
 	}
 }
 
-// knock tries an id that should be dead.
-func (v *visitor) knock() {
+// tryAnEnded tries an id that should be dead.
+func (v *visitor) tryAnEnded() {
 	if len(v.gone) > 0 {
-		v.knockWith(v.gone[v.rng.IntN(len(v.gone))])
+		v.tryEnded(v.gone[v.rng.IntN(len(v.gone))])
 	}
 }
 
-func (v *visitor) knockWith(old farewell) {
+func (v *visitor) tryEnded(old endedID) {
 	a, _, _ := v.ask(old.cookie, http.MethodGet, "/session", "")
 	if a.outcome != done || v.v.forked.meets(old.at) && v.v.forked.meets(a) {
 		return
@@ -231,7 +231,7 @@ func (v *visitor) knockWith(old farewell) {
 // settle checks all that the visitor has and had, when nothing is under way.
 func (v *visitor) settle() {
 	for _, old := range v.gone {
-		v.knockWith(old)
+		v.tryEnded(old)
 	}
 	v.gone = nil
 	if v.cookie == nil {
