@@ -19,8 +19,8 @@ import (
 // remote one: each client has a breaker of its own over the same records.
 type breaker struct {
 	driver.Provider
-	names *sync.Map // of all caches
-	ruin  func(b *broken)
+	names  *sync.Map // of all caches
+	inject func(b *broken)
 }
 
 func (p breaker) Close(context.Context) error { return nil } // the records are shared
@@ -41,7 +41,7 @@ func (p breaker) OpenCache(ctx context.Context, name string, opts driver.CacheOp
 		info.Shared, info.RequestTimeout = true, 5*time.Second
 		return info
 	}
-	p.ruin(b)
+	p.inject(b)
 	return b, nil
 }
 
@@ -84,14 +84,14 @@ func (b *broken) Swap(ctx context.Context, key string, old driver.Token, record 
 }
 
 // reject runs driver cases on a broken driver.
-func reject(ruin func(*broken), chosen func(name string) bool) (Report, error) {
+func reject(inject func(*broken), chosen func(name string) bool) (Report, error) {
 	records, err := memory.Connect(memory.Options{})
 	if err != nil {
 		return Report{}, err
 	}
 	defer records.Close(context.Background()) //nolint:errcheck // it has no errors
 	var names sync.Map
-	h := Harness{Name: "broken", Connect: func(T) driver.Provider { return breaker{records, &names, ruin} }}
+	h := Harness{Name: "broken", Connect: func(T) driver.Provider { return breaker{records, &names, inject} }}
 	return check(context.Background(), h, func(c testCase) bool { return c.group == "driver" && chosen(c.name) }), nil
 }
 
@@ -106,18 +106,18 @@ func TestSoundDriverIsNotRejected(t *testing.T) {
 // Each broken driver must be rejected by the cases that are about what is broken.
 func TestBrokenDriversAreRejected(t *testing.T) {
 	t.Parallel()
-	reports := make([]Report, len(ruins))
+	reports := make([]Report, len(defects))
 	var wg sync.WaitGroup
-	for i, r := range ruins {
+	for i, r := range defects {
 		wg.Go(func() {
 			var err error
-			if reports[i], err = reject(r.ruin, func(name string) bool { return strings.HasPrefix(name, r.by) }); err != nil {
+			if reports[i], err = reject(r.inject, func(name string) bool { return strings.HasPrefix(name, r.by) }); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	for i, r := range ruins {
+	for i, r := range defects {
 		if reports[i].Failed == 0 {
 			t.Errorf("%s: not caught by any of the %d cases %q", r.name, reports[i].Passed, r.by)
 		}

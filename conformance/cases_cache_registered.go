@@ -20,12 +20,12 @@ var grow = jcache.RegisterProcessor("conformance.grow", jcache.Options[string, s
 	return bytes, nil
 })
 
-// A misdeed is what the processor misbehave is asked to do.
-type misdeed struct {
+// A misbehaviour is what the processor misbehave is asked to do.
+type misbehaviour struct {
 	Panics, Unencodable bool
 }
 
-var misbehave = jcache.RegisterProcessor("conformance.misbehave", jcache.Options[string, string]{}, func(m *jcache.MutableEntry[string, string], how misdeed) (any, error) {
+var misbehave = jcache.RegisterProcessor("conformance.misbehave", jcache.Options[string, string]{}, func(m *jcache.MutableEntry[string, string], how misbehaviour) (any, error) {
 	m.SetValue(newValue)
 	switch {
 	case how.Panics:
@@ -92,13 +92,13 @@ var registeredCases = []testCase{
 			c := newCache(e, jcache.Options[string, string]{})
 			e.ok(c.Put(e.ctx, key, oldValue))
 			for _, t := range []struct {
-				how  misdeed
+				how  misbehaviour
 				is   error
 				text string
 			}{
-				{misdeed{}, jcache.ErrProcessor, "for a reason: " + errRefused.Error()},
-				{misdeed{Panics: true}, jcache.ErrProcessor, "panicked with a string"},
-				{misdeed{Unencodable: true}, jcache.ErrInvalid, "cannot be encoded"},
+				{misbehaviour{}, jcache.ErrProcessor, "for a reason: " + errRefused.Error()},
+				{misbehaviour{Panics: true}, jcache.ErrProcessor, "panicked with a string"},
+				{misbehaviour{Unencodable: true}, jcache.ErrInvalid, "cannot be encoded"},
 			} {
 				result, err := misbehave.Invoke(e.ctx, c, key, t.how)
 				e.is("the error", err, t.is)

@@ -75,7 +75,7 @@ func TestCoarseProviderIsSound(t *testing.T) {
 		info, f := b.info(), b.f
 		info.ExpiryStep = step
 		b.info = func() driver.Info { return info }
-		b.ruinDeadlines(later)
+		b.breakDeadlines(later)
 		swap := b.swap
 		b.swap = func(ctx context.Context, key string, old driver.Token, record []byte, deadline time.Time) (bool, *driver.Item, error) {
 			swapped, current, err := swap(ctx, key, old, record, deadline)

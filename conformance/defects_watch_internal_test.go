@@ -6,11 +6,11 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// watchRuins break watching.
-var watchRuins = []ruin{
+// watchDefects break watching.
+var watchDefects = []defect{
 	{"a watch out of order", "watch/events of a key in order", func(b *broken) {
 		var held []driver.Event
-		b.ruinWatch(func(on func(driver.Event), e driver.Event) {
+		b.breakWatch(func(on func(driver.Event), e driver.Event) {
 			if held = append(held, e); len(held) == 2 {
 				on(held[1])
 				on(held[0])
@@ -20,17 +20,17 @@ var watchRuins = []ruin{
 	}},
 	{"a watch that loses events and says nothing", "watch/events of a key in order", func(b *broken) {
 		n := 0
-		b.ruinWatch(func(on func(driver.Event), e driver.Event) {
+		b.breakWatch(func(on func(driver.Event), e driver.Event) {
 			if n++; n%20 > 0 {
 				on(e)
 			}
 		})
 	}},
 	{"a watch that goes on after stop", "watch/stop", func(b *broken) {
-		b.ruinWatch(func(on func(driver.Event), e driver.Event) { time.AfterFunc(10*time.Millisecond, func() { on(e) }) })
+		b.breakWatch(func(on func(driver.Event), e driver.Event) { time.AfterFunc(10*time.Millisecond, func() { on(e) }) })
 	}},
 	{"an expiry that is told as a removal", "watch/expiry is no removal", func(b *broken) {
-		b.ruinWatch(func(on func(driver.Event), e driver.Event) {
+		b.breakWatch(func(on func(driver.Event), e driver.Event) {
 			if e.Kind == driver.EventExpired {
 				e.Kind = driver.EventRemoved
 			}

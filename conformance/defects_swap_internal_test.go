@@ -9,8 +9,8 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// swapRuins break swaps, the tokens that they compare, and exchanges.
-var swapRuins = []ruin{
+// swapDefects break swaps, the tokens that they compare, and exchanges.
+var swapDefects = []defect{
 	{"a swap that does not compare", "race/no increment is lost", func(b *broken) {
 		b.swap = func(ctx context.Context, key string, _ driver.Token, record []byte, deadline time.Time) (bool, *driver.Item, error) {
 			if record == nil {
@@ -60,10 +60,10 @@ var swapRuins = []ruin{
 	}},
 	{"a token of the content", "token/after put and put back", func(b *broken) {
 		token := func(item driver.Item) driver.Token { return driver.Token{B: item.Record[driver.WriteIDBytes:]} }
-		b.ruinTokens(token)
+		b.breakTokens(token)
 	}},
 	{"a token that is used again", "token/never comes back", func(b *broken) {
-		b.ruinTokens(func(item driver.Item) driver.Token { return driver.Token{N: item.Token.N%16 + 1} })
+		b.breakTokens(func(item driver.Item) driver.Token { return driver.Token{N: item.Token.N%16 + 1} })
 	}},
 	{"a zero token for a record", "put/", func(b *broken) {
 		b.get = func(ctx context.Context, key string) (driver.Item, bool, error) {

@@ -49,8 +49,8 @@ func (f lockFunc) Lock(ctx context.Context, key string, lease time.Duration) (fu
 	return f(ctx, key, lease)
 }
 
-// ruinTokens gives items other tokens, and lets Swap take them.
-func (b *broken) ruinTokens(token func(driver.Item) driver.Token) {
+// breakTokens gives items other tokens, and lets Swap take them.
+func (b *broken) breakTokens(token func(driver.Item) driver.Token) {
 	b.get = func(ctx context.Context, key string) (driver.Item, bool, error) {
 		item, found, err := b.Cache.Get(ctx, key)
 		if found {
@@ -71,15 +71,15 @@ func (b *broken) ruinTokens(token func(driver.Item) driver.Token) {
 	}
 }
 
-// What a ruined Invoke is made of: a read and what the processor decides on it, and the
+// What a broken Invoke is made of: a read and what the processor decides on it, and the
 // call as it should be.
 type (
 	decideFunc func() (driver.Item, driver.Decision)
 	callFunc   func() (output []byte, err error)
 )
 
-// ruinInvoke replaces the execution of processors that are known.
-func (b *broken) ruinInvoke(invoke func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error)) {
+// breakInvoke replaces the execution of processors that are known.
+func (b *broken) breakInvoke(invoke func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error)) {
 	whole := b.f.Invoker
 	b.f.Invoker = invokeFunc(func(ctx context.Context, key, processor string, args []byte) ([]byte, error) {
 		run := driver.ProcessorNamed(processor)
@@ -94,13 +94,13 @@ func (b *broken) ruinInvoke(invoke func(ctx context.Context, key string, decide 
 	})
 }
 
-// ruinDeadlines stores records under other deadlines.
-func (b *broken) ruinDeadlines(ruin func(time.Time) time.Time) {
+// breakDeadlines stores records under other deadlines.
+func (b *broken) breakDeadlines(change func(time.Time) time.Time) {
 	other := func(d time.Time) time.Time {
 		if d.IsZero() {
 			return d
 		}
-		return ruin(d)
+		return change(d)
 	}
 	b.put = func(ctx context.Context, key string, record []byte, deadline time.Time) error {
 		return b.Cache.Put(ctx, key, record, other(deadline))
@@ -110,8 +110,8 @@ func (b *broken) ruinDeadlines(ruin func(time.Time) time.Time) {
 	}
 }
 
-// ruinScan changes what a scan yields, if there is anything.
-func (b *broken) ruinScan(ruin func([]driver.Item) []driver.Item) {
+// breakScan changes what a scan yields, if there is anything.
+func (b *broken) breakScan(change func([]driver.Item) []driver.Item) {
 	scan := b.f.Scanner
 	b.f.Scanner = scanFunc(func(ctx context.Context) iter.Seq2[driver.Item, error] {
 		var items []driver.Item
@@ -122,7 +122,7 @@ func (b *broken) ruinScan(ruin func([]driver.Item) []driver.Item) {
 			items = append(items, item)
 		}
 		if len(items) > 0 {
-			items = ruin(items)
+			items = change(items)
 		}
 		return func(yield func(driver.Item, error) bool) {
 			for _, item := range items {
@@ -134,8 +134,8 @@ func (b *broken) ruinScan(ruin func([]driver.Item) []driver.Item) {
 	})
 }
 
-// ruinWatch changes how events are told, one at a time.
-func (b *broken) ruinWatch(tell func(on func(driver.Event), e driver.Event)) {
+// breakWatch changes how events are told, one at a time.
+func (b *broken) breakWatch(tell func(on func(driver.Event), e driver.Event)) {
 	watch := b.f.Watcher
 	b.f.Watcher = watchFunc(func(ctx context.Context, on func(driver.Event)) (func(), error) {
 		var mu sync.Mutex

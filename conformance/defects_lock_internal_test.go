@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// lockRuins break locks.
-var lockRuins = []ruin{
+// lockDefects break locks.
+var lockDefects = []defect{
 	{"a lock that does not exclude", "lock/excludes", func(b *broken) {
 		b.f.Locker = lockFunc(func(context.Context, string, time.Duration) (func(context.Context) error, error) {
 			return func(context.Context) error { return nil }, nil

@@ -8,19 +8,19 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// expiryRuins get deadlines wrong, and the touches that move them.
-var expiryRuins = []ruin{
+// expiryDefects get deadlines wrong, and the touches that move them.
+var expiryDefects = []defect{
 	{"an expiry that is early", "expiry/not early", func(b *broken) {
-		b.ruinDeadlines(func(d time.Time) time.Time { return d.Add(-100 * time.Millisecond) })
+		b.breakDeadlines(func(d time.Time) time.Time { return d.Add(-100 * time.Millisecond) })
 	}},
 	{"an expiry in whole seconds", "expiry/not early", func(b *broken) {
-		b.ruinDeadlines(func(d time.Time) time.Time { return d.Truncate(time.Second) })
+		b.breakDeadlines(func(d time.Time) time.Time { return d.Truncate(time.Second) })
 	}},
 	{"an expiry that is late", "expiry/not early, not late", func(b *broken) {
-		b.ruinDeadlines(func(d time.Time) time.Time { return d.Add(300 * time.Millisecond) })
+		b.breakDeadlines(func(d time.Time) time.Time { return d.Add(300 * time.Millisecond) })
 	}},
 	{"durations over 30 days that are taken for times of day", "expiry/far deadlines", func(b *broken) {
-		b.ruinDeadlines(func(d time.Time) time.Time {
+		b.breakDeadlines(func(d time.Time) time.Time {
 			if time.Until(d) > 30*24*time.Hour {
 				return time.Unix(int64(time.Until(d).Seconds()), 0)
 			}

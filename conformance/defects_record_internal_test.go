@@ -12,8 +12,8 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// recordRuins lose or change single records, or return the wrong errors.
-var recordRuins = []ruin{
+// recordDefects lose or change single records, or return the wrong errors.
+var recordDefects = []defect{
 	{"a buffer that is used again", "put/overwrites", func(b *broken) {
 		var mu sync.Mutex
 		buffer := make([]byte, 0, 64)

@@ -9,8 +9,8 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// lateRuins show a client the writes of others too late.
-var lateRuins = []ruin{
+// lateDefects show a client the writes of others too late.
+var lateDefects = []defect{
 	{"a delete that is seen late", "every write is seen by every client", func(b *broken) {
 		b.delete = func(_ context.Context, key string) error {
 			time.AfterFunc(20*time.Millisecond, func() { _ = b.Cache.Delete(context.Background(), key) })

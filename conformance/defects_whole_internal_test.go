@@ -12,16 +12,16 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// wholeRuins break what is done to a whole cache or to many keys at once.
-var wholeRuins = []ruin{
+// wholeDefects break what is done to a whole cache or to many keys at once.
+var wholeDefects = []defect{
 	{"a scan that yields one twice", "scan/yields every record once", func(b *broken) {
-		b.ruinScan(func(items []driver.Item) []driver.Item { return append(items, items[0]) })
+		b.breakScan(func(items []driver.Item) []driver.Item { return append(items, items[0]) })
 	}},
 	{"a scan that leaves one out", "scan/yields every record once", func(b *broken) {
-		b.ruinScan(func(items []driver.Item) []driver.Item { return items[1:] })
+		b.breakScan(func(items []driver.Item) []driver.Item { return items[1:] })
 	}},
 	{"a scan that sees what passes instead of what stays", "scan/while others write", func(b *broken) {
-		b.ruinScan(func(items []driver.Item) []driver.Item {
+		b.breakScan(func(items []driver.Item) []driver.Item {
 			if slices.ContainsFunc(items, func(i driver.Item) bool { return strings.Contains(i.Key, "passing") }) {
 				return items[:len(items)/2]
 			}

@@ -9,10 +9,10 @@ import (
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
 
-// invokeRuins break the execution of processors.
-var invokeRuins = []ruin{
+// invokeDefects break the execution of processors.
+var invokeDefects = []defect{
 	{"an invoke that takes effect twice", "invoke/does what the processor decides", func(b *broken) {
-		b.ruinInvoke(func(_ context.Context, _ string, _ decideFunc, call callFunc) ([]byte, error) {
+		b.breakInvoke(func(_ context.Context, _ string, _ decideFunc, call callFunc) ([]byte, error) {
 			output, err := call()
 			if err == nil {
 				_, err = call()
@@ -22,7 +22,7 @@ var invokeRuins = []ruin{
 	}},
 	{"an invoke that now and then takes effect twice", "invoke/each call takes effect once", func(b *broken) {
 		var n atomic.Int64
-		b.ruinInvoke(func(_ context.Context, _ string, _ decideFunc, call callFunc) ([]byte, error) {
+		b.breakInvoke(func(_ context.Context, _ string, _ decideFunc, call callFunc) ([]byte, error) {
 			output, err := call()
 			if err == nil && n.Add(1)%50 == 0 {
 				_, err = call()
@@ -31,13 +31,13 @@ var invokeRuins = []ruin{
 		})
 	}},
 	{"an invoke that loses the output", "invoke/does what the processor decides", func(b *broken) {
-		b.ruinInvoke(func(_ context.Context, _ string, _ decideFunc, call callFunc) ([]byte, error) {
+		b.breakInvoke(func(_ context.Context, _ string, _ decideFunc, call callFunc) ([]byte, error) {
 			_, err := call()
 			return nil, err
 		})
 	}},
 	{"an invoke that gives the output of another run", "invoke/each call takes effect once", func(b *broken) {
-		b.ruinInvoke(func(_ context.Context, _ string, decide decideFunc, call callFunc) ([]byte, error) {
+		b.breakInvoke(func(_ context.Context, _ string, decide decideFunc, call callFunc) ([]byte, error) {
 			_, d := decide()
 			<-time.After(100 * time.Microsecond) // where another client comes in between
 			_, err := call()
@@ -45,7 +45,7 @@ var invokeRuins = []ruin{
 		})
 	}},
 	{"an invoke in two steps", "invoke/each call takes effect once", func(b *broken) {
-		b.ruinInvoke(func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error) {
+		b.breakInvoke(func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error) {
 			_, d := decide()
 			if d.Change != driver.DecideStore {
 				return call()
@@ -55,7 +55,7 @@ var invokeRuins = []ruin{
 		})
 	}},
 	{"an invoke that stores without a deadline", "invoke/deadlines", func(b *broken) {
-		b.ruinInvoke(func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error) {
+		b.breakInvoke(func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error) {
 			_, d := decide()
 			if d.Change != driver.DecideStore {
 				return call()
@@ -64,7 +64,7 @@ var invokeRuins = []ruin{
 		})
 	}},
 	{"an invoke that stores to move a deadline", "invoke/deadlines", func(b *broken) {
-		b.ruinInvoke(func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error) {
+		b.breakInvoke(func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error) {
 			item, d := decide()
 			if d.Change != driver.DecideRetime {
 				return call()
