@@ -450,3 +450,49 @@ func TestStatisticsOfMany(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 }
+
+// Caches lists what is open, with its types, however often statistics are switched.
+func TestCachesOfAManager(t *testing.T) {
+	ctx, m := t.Context(), openMemory(t, jcache.ManagerOptions{})
+	list := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, i := range m.Caches() {
+			got = append(got, fmt.Sprint(i.Name, " ", i.KeyType, " ", i.ValueType, " ", i.StatisticsEnabled))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	list()
+	b, errB := jcache.CreateCache(ctx, m, "b", jcache.Options[string, int]{})
+	a, errA := jcache.CreateCache(ctx, m, "a", jcache.Options[int, []byte]{Statistics: true})
+	if err := errors.Join(errA, errB); err != nil {
+		t.Fatal(err)
+	}
+	list("a int []uint8 true", "b string int false")
+	foundA, errA := jcache.GetCache[int, []byte](ctx, m, "a")
+	foundB, errB := jcache.GetCache[string, int](ctx, m, "b")
+	if foundA != a || foundB != b || errA != nil || errB != nil {
+		t.Errorf("another cache was found, or none: %v, %v", errA, errB)
+	}
+	for _, on := range []bool{true, true, false} {
+		if err := m.EnableStatistics("b", on); err != nil {
+			t.Fatal(err)
+		}
+		list("a int []uint8 true", fmt.Sprint("b string int ", on))
+	}
+	for _, name := range []string{"a", "unknown"} {
+		if err := m.DestroyCache(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+		list("b string int false")
+	}
+	if err := m.DestroyCache(ctx, "b"); err != nil {
+		t.Fatal(err)
+	}
+	list()
+	if names, err := m.CacheNames(); len(names) != 0 || err != nil {
+		t.Errorf("names of no caches: %v, %v", names, err)
+	}
+}
