@@ -56,7 +56,7 @@ cross: ## whether everything is built on other systems, and with words of 32 bit
 	@for p in $(PLATFORMS); do echo $$p; GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./... || exit 1; done
 
 simulate: ## the protocol of the grid of peers, in thousands of simulated clusters
-	go test -timeout 30m ./providers/peer/internal/sim
+	go test ./providers/peer/internal/sim
 
 fuzz: ## fuzz each decoder for FUZZTIME
 	@grep -rl --include='*_test.go' '^func Fuzz' . | grep -v ^./bench | while read -r file; do \
