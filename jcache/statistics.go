@@ -16,7 +16,8 @@ import (
 // compare an old value, PutIfAbsent, Replace and processors are a hit or a miss for each
 // entry; Put, PutAll, Remove, RemoveKeys, RemoveAll, ContainsKey and Clear are neither. An entry
 // that has expired is not there. An operation that returns an error is not counted, nor is a
-// registered processor that is executed in another process.
+// registered processor that is executed in another process. What a policy of this package
+// lets expire at once is not looked up before, and counts as if nothing had been there.
 //
 // JSR-107: CacheStatisticsMXBean. What a provider evicts or expires is in its own numbers:
 // CacheManager.Measures.

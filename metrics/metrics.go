@@ -70,7 +70,8 @@ func Sessions(m *httpsession.Manager) prometheus.Collector {
 
 // Caches returns the metrics keepsake_cache_hits_total, keepsake_cache_misses_total,
 // keepsake_cache_puts_total and keepsake_cache_removals_total of each open cache of a manager whose
-// statistics are on: jcache.Statistics says what counts as what.
+// statistics are on: jcache.Statistics says what counts as what. A program with several managers wraps
+// each registry with a label.
 func Caches(m *jcache.CacheManager) prometheus.Collector {
 	return collector{[]*prometheus.Desc{hits, misses, puts, removals}, func(to chan<- prometheus.Metric) {
 		for _, c := range m.Caches() {
