@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -134,6 +135,30 @@ func TestCandidates(t *testing.T) {
 	} {
 		if got := candidates(nil, map[string][]string{"Cookie": test.lines}, "s"); !slices.Equal(got, test.want) {
 			t.Errorf("%q: %q, want %q", test.lines, got, test.want)
+		}
+	}
+}
+
+// TestRecordsLiveNoLongerThanTheirSessions: what is written late in a session's life is kept for what is left of
+// it, and after its last use for its idle time.
+func TestRecordsLiveNoLongerThanTheirSessions(t *testing.T) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 1000 {
+		idle := time.Duration(1+r.IntN(100)) * time.Minute
+		lifetime := time.Duration(r.IntN(200)) * time.Minute // zero: for ever
+		created := time.Now().UnixMicro()
+		age := time.Duration(r.IntN(250)) * time.Minute
+		written := record{created: created, stored: created + age.Microseconds(), maxInactive: idle}
+		want := idle + touchInterval(idle)
+		if lifetime > 0 {
+			want = max(0, min(want, lifetime-age))
+		}
+		policy := expiryPolicy{func() time.Duration { return lifetime }}
+		for op, got := range map[string]jcache.Expiry{"create": policy.OnCreate("k", written), "update": policy.OnUpdate("k", written)} {
+			if got != jcache.After(want) {
+				t.Fatalf("seed %d, %s: idle %v, lifetime %v, age %v: %v, want %v", seed, op, idle, lifetime, age, got, want)
+			}
 		}
 	}
 }
