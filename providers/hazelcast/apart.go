@@ -54,11 +54,16 @@ func (m *members) returners() (apart, joined bool, changes int) {
 	return apart, joined, m.changes
 }
 
-// accept takes the members that are there for the cluster.
-func (m *members) accept() {
+// accept takes the members that are there for the cluster. It does not if they have changed since returners
+// counted: somebody may be back once more.
+func (m *members) accept(changes int) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.changes != changes {
+		return false
+	}
 	maps.DeleteFunc(m.expelled, func(id types.UUID, _ string) bool { _, here := m.all[id]; return here })
+	return true
 }
 
 // expelledLast puts the addresses of those who were expelled behind the others.
@@ -112,14 +117,12 @@ func (p *Provider) awaitMerge() {
 		switch {
 		case !apart: // the client has left it
 			return
-		case time.Since(together) >= mergeTime:
+		case time.Since(together) >= mergeTime && p.members.accept(changes):
 			p.log.Info("hazelcast: a member is back that the others had expelled, and they have merged", "after", time.Since(began).Round(time.Millisecond))
-			p.members.accept()
 			return
-		case time.Since(began) >= mergePatience:
+		case time.Since(began) >= mergePatience && p.members.accept(changes):
 			p.log.Error("hazelcast: a member is back that the others had expelled, and they do not join it; what was written without it may be lost",
 				"after", time.Since(began).Round(time.Millisecond))
-			p.members.accept()
 			return
 		}
 		select {

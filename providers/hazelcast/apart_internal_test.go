@@ -82,6 +82,28 @@ func memberNamed(name string) cluster.MemberInfo {
 	return cluster.MemberInfo{UUID: types.NewUUIDWith(1, uint64(name[0])), Address: cluster.Address(name + ":5701")}
 }
 
+// TestAcceptedAreThoseThatWereSeen: a member that is back a moment before the others are accepted is waited for.
+func TestAcceptedAreThoseThatWereSeen(t *testing.T) {
+	m := members{changed: make(signal, 1), returned: make(signal, 1), apart: &link{}}
+	tell := func(state cluster.MembershipState, name string) {
+		m.heard(cluster.MembershipStateChanged{State: state, Member: memberNamed(name)})
+	}
+	tell(cluster.MembershipStateAdded, "a")
+	tell(cluster.MembershipStateAdded, "b")
+	tell(cluster.MembershipStateRemoved, "a")
+	_, _, changes := m.returners()
+	if tell(cluster.MembershipStateAdded, "a"); m.accept(changes) {
+		t.Error("who is back was accepted unseen")
+	}
+	apart, _, changes := m.returners()
+	if !apart || !m.accept(changes) {
+		t.Errorf("apart %v, and then not accepted", apart)
+	}
+	if apart, _, _ := m.returners(); apart {
+		t.Error("who was accepted is waited for")
+	}
+}
+
 // TestExpelledMembersAreTriedLast: another client looks for the others first.
 func TestExpelledMembersAreTriedLast(t *testing.T) {
 	m := members{changed: make(signal, 1), returned: make(signal, 1), apart: &link{}}
