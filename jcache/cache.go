@@ -203,7 +203,7 @@ func (c *Cache[K, V]) MaxValueBytes() int {
 	if limit == 0 {
 		return 0
 	}
-	return max(1, limit-engine.HeaderBytes(c.inRecord))
+	return max(1, limit-engine.HeaderBytes(*c.inRecord))
 }
 
 // Closed reports whether the cache refuses operations, because it was closed or is being

@@ -119,7 +119,7 @@ func (p *RegisteredProcessor[K, V, A, T]) travels(c *Cache[K, V]) bool {
 // there executes the processor where the entry is.
 func (p *RegisteredProcessor[K, V, A, T]) there(call *engine.Call, c *Cache[K, V], stored string, args []byte) (result T, err error) {
 	told := processorCall{
-		inRecord: c.inRecord, writeID: engine.NewWriteID(), limit: c.store.Info().MaxRecordBytes,
+		inRecord: *c.inRecord, writeID: engine.NewWriteID(), limit: c.store.Info().MaxRecordBytes,
 		fixed: c.fixed, key: stored, args: args,
 	}
 	answer, err := call.Invoke(stored, p.name, told.writeID, told.append(nil))
@@ -186,7 +186,7 @@ func (p *RegisteredProcessor[K, V, A, T]) execute(present driver.Item, found boo
 	if err != nil {
 		return d, err
 	}
-	s := scheme[K, V]{codec: p.codec, inRecord: call.inRecord, writeID: call.writeID}
+	s := scheme[K, V]{codec: p.codec, inRecord: &call.inRecord, writeID: call.writeID}
 	if call.fixed != nil {
 		s.setPolicy(&fixedPolicy[K, V]{*call.fixed})
 	} else {
@@ -202,7 +202,7 @@ func (p *RegisteredProcessor[K, V, A, T]) execute(present driver.Item, found boo
 	if err != nil {
 		return d, err
 	}
-	if ch.Act == engine.Retime && s.inRecord {
+	if ch.Act == engine.Retime && *s.inRecord {
 		ch.WriteID = call.writeID
 		ch = ch.Moved(&seen)
 	}

@@ -12,7 +12,7 @@ type scheme[K comparable, V any] struct {
 	codec    Codec[V]
 	policy   ExpiryPolicy[K, V]
 	fixed    *fixedExpiry // of policy, or nil
-	inRecord bool         // deadlines stand in the records
+	inRecord *bool        // deadlines stand in the records
 	writeID  uint64       // of the next record; 0: a new one
 }
 
@@ -80,7 +80,7 @@ func (c *scheme[K, V]) writeWith(expiry Expiry, value V, seen *engine.Record) (e
 	case expiryAfter:
 		deadline = engine.Deadline(expiry.d)
 	}
-	ch := engine.NewRecord(c.writeID, c.codec.ID(), deadline, c.inRecord)
+	ch := engine.NewRecord(c.writeID, c.codec.ID(), deadline, *c.inRecord)
 	var err error
 	ch.Record, err = c.codec.Append(ch.Record, value)
 	return ch, err

@@ -33,9 +33,11 @@ var (
 
 // A Store is the records of an open cache of a driver.
 type Store struct {
+	absence  // until there is a cache
 	cache    driver.Cache
 	info     driver.Info
 	features driver.Features
+	inRecord bool // see DeadlinesInRecords
 	stripes  *stripes
 	gate     *Gate
 	near     Near   // nil: none
@@ -62,25 +64,41 @@ type Hooks struct {
 // NewStore returns the pipeline to an open cache, which it owns. Of the cache's optional
 // interfaces it uses those that features has.
 func NewStore(cache driver.Cache, features driver.Features, hooks *Hooks) *Store {
-	s := &Store{cache: cache, info: cache.Info(), features: features, stripes: newStripes(), gate: NewGate(), hooks: hooks}
-	s.near, _ = cache.(Near)
+	s := NewAbsentStore(nil, hooks)
+	s.Arrive(cache, features)
 	return s
 }
 
-// Info describes the cache.
-func (s *Store) Info() driver.Info { return s.info }
+// Info describes the cache. It is zero while the store is absent.
+func (s *Store) Info() driver.Info {
+	if s.absent() != nil {
+		return driver.Info{}
+	}
+	return s.info
+}
+
+// Near returns the cache if it keeps copies, and has arrived; otherwise nil.
+func (s *Store) Near() Near {
+	if s.absent() != nil {
+		return nil
+	}
+	return s.near
+}
 
 // CanClear says why a cache cannot be cleared.
 func (s *Store) CanClear() error {
+	if err := s.absent(); err != nil {
+		return err
+	}
 	if s.features.Clearer == nil && s.features.Scanner == nil {
 		return fmt.Errorf("%w: the provider can neither clear nor list a cache", errors.ErrUnsupported)
 	}
 	return nil
 }
 
-// DeadlinesInRecords reports whether the driver leaves it to the records to keep their
-// deadlines.
-func (s *Store) DeadlinesInRecords() bool { return s.features.Toucher == nil }
+// DeadlinesInRecords points to whether the driver leaves it to the records to keep their
+// deadlines. It is read inside a call.
+func (s *Store) DeadlinesInRecords() *bool { return &s.inRecord }
 
 // Scans reports whether the driver can list its records.
 func (s *Store) Scans() bool { return s.features.Scanner != nil }
@@ -93,6 +111,9 @@ func (s *Store) Invokes() bool { return s.features.Invoker != nil }
 
 // Unwrap returns the driver's own object, or nil.
 func (s *Store) Unwrap() any {
+	if s.absent() != nil {
+		return nil
+	}
 	if u := s.features.Unwrapper; u != nil {
 		return u.Unwrap()
 	}
@@ -108,10 +129,6 @@ func (s *Store) Shut() { s.gate.Shut() }
 // Drain lets no call in any more, and waits for those that are inside. It can be
 // repeated.
 func (s *Store) Drain(ctx context.Context) error { return s.gate.Close(ctx) }
-
-// CloseDriver closes the driver's cache. The store must have been drained, and it must not
-// be called twice.
-func (s *Store) CloseDriver() error { return s.cache.Close() }
 
 // A Call is one operation inside the store.
 type Call struct {
@@ -143,11 +160,14 @@ func (s *Store) admit(ctx context.Context) error {
 	if !s.gate.Enter() {
 		return ErrClosed
 	}
-	if err := ctx.Err(); err != nil {
-		s.gate.Leave()
-		return err
+	err := ctx.Err()
+	if err == nil {
+		err = s.absent()
 	}
-	return nil
+	if err != nil {
+		s.gate.Leave()
+	}
+	return err
 }
 
 func (s *Store) call(ctx context.Context) Call {
