@@ -36,8 +36,7 @@ type opened struct {
 	manager *CacheManager
 	name    string
 	store   *engine.Store
-	near    NearRecords // nil: none
-	owned   []any       // what the program gave the cache, and may want to be closed
+	owned   []any // what the program gave the cache, and may want to be closed
 }
 
 // fail adds the operation's name to an error, once.
@@ -193,7 +192,8 @@ func (c *Cache[K, V]) Local(key K) (local, known bool) {
 	return p == Local, known
 }
 
-// Shared reports whether other processes reach the same entries.
+// Shared reports whether other processes reach the same entries. It is false while the provider has not
+// been reached: see CacheManager.Reached.
 func (c *Cache[K, V]) Shared() bool { return c.store.Info().Shared }
 
 // MaxValueBytes returns how long an encoded value may be. Zero: the provider has no limit

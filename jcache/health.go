@@ -36,16 +36,12 @@ func (m *CacheManager) Health() Health {
 		return Health{Unready: []string{"the connection is closed"}}
 	}
 	defer m.gate.Leave()
-	switch conn := m.conn.(type) {
-	case driver.Reporter:
-		return conn.Health()
-	case driver.Safety:
-		if !conn.Safe() {
-			return Health{Pending: []string{"entries lack copies"}}
-		}
-	}
-	return Health{}
+	return m.link.health()
 }
+
+// Reached reports whether the provider has been reached since the manager was opened. It is false only
+// where the setting whenDown let it start without its provider.
+func (m *CacheManager) Reached() bool { return m.link.provider() != nil }
 
 // Measures returns what the provider knows of itself in numbers, without asking anybody. It
 // is nil for a provider that has none, and for a closed manager. Package metrics gives them
@@ -55,7 +51,7 @@ func (m *CacheManager) Measures() []Measure {
 		return nil
 	}
 	defer m.gate.Leave()
-	if conn, ok := m.conn.(driver.Measurer); ok {
+	if conn, ok := m.link.provider().(driver.Measurer); ok {
 		return conn.Measures()
 	}
 	return nil
@@ -91,7 +87,7 @@ const safePoll = 10 * time.Millisecond
 // LeaveTimeout returns how long Close may take to hand entries over to other processes;
 // zero where nothing is handed over.
 func (m *CacheManager) LeaveTimeout() time.Duration {
-	if l, ok := m.conn.(driver.Leaver); ok {
+	if l, ok := m.link.provider().(driver.Leaver); ok {
 		return l.LeaveTimeout()
 	}
 	return 0
@@ -100,11 +96,12 @@ func (m *CacheManager) LeaveTimeout() time.Duration {
 // Rejoined returns when the provider may last have put together what parts of a split network
 // had served apart, as far as this process can know. It then kept one of two entries of a key,
 // as a rule the one that was written last, and whatever one part had removed and the other one
-// had not is there again. ok is false if this provider does no such thing.
+// had not is there again. ok is false if this provider does no such thing; one that has not been reached yet may.
 func (m *CacheManager) Rejoined() (at time.Time, ok bool) {
-	s, ok := m.conn.(driver.Splitter)
+	conn := m.link.provider()
+	s, ok := conn.(driver.Splitter)
 	if !ok {
-		return time.Time{}, false
+		return time.Time{}, conn == nil
 	}
 	return s.Rejoined(), true
 }

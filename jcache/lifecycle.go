@@ -282,7 +282,7 @@ func (m *CacheManager) closeConnection(ctx context.Context) error {
 	if err := m.gate.Close(ctx); err != nil { // pings
 		return err
 	}
-	err := m.conn.Close(ctx)
+	err := m.link.close(ctx)
 	m.done = err == nil
 	return err
 }

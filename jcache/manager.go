@@ -21,7 +21,7 @@ import (
 // JSR-107: CacheManager.
 type CacheManager struct {
 	provider string
-	conn     driver.Provider
+	link     *link
 	declared map[string]CacheConfig
 	disabled []driver.Feature
 	monitor  *monitor // nil if the provider does not know its health
@@ -51,20 +51,24 @@ type ManagerOptions struct {
 // NewManager returns a manager over a connection that is already open, and that
 // the manager then owns. The constructors of the providers' packages call it.
 func NewManager(conn driver.Provider, opts ManagerOptions) (*CacheManager, error) {
+	return newManager(newLink(conn), opts)
+}
+
+func newManager(l *link, opts ManagerOptions) (*CacheManager, error) {
 	declared, err := declare(opts.Caches)
 	if err != nil {
 		return nil, err
 	}
 	m := &CacheManager{
 		provider: opts.Provider,
-		conn:     conn,
+		link:     l,
 		declared: declared,
 		disabled: opts.Disable,
 		gate:     engine.NewGate(),
 		last:     newTurn(),
 		slots:    make(map[string]*slot),
 	}
-	m.monitor = startMonitor(conn, opts.Provider, opts.Logger)
+	m.monitor = startMonitor(l, opts.Provider, opts.Logger)
 	return m, nil
 }
 
@@ -211,19 +215,25 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 	if c.fixed != nil {
 		longest = c.fixed.longest
 	}
-	cache, err := m.conn.OpenCache(ctx, name, driver.CacheOptions{LongestTTL: longest})
+	store, err := m.link.open(ctx, name, func(ctx context.Context, conn driver.Provider) (driver.Cache, driver.Features, error) {
+		cache, err := conn.OpenCache(ctx, name, driver.CacheOptions{LongestTTL: longest})
+		if err != nil {
+			return nil, driver.Features{}, err
+		}
+		features := driver.FeaturesOf(cache).Without(m.disabled...)
+		if opts.Near == nil {
+			return cache, features, nil
+		}
+		near, err := opts.Near.Open(ctx, cache, features)
+		if err != nil {
+			return nil, features, errors.Join(err, cache.Close())
+		}
+		return near, near.Features(), nil
+	})
 	if err != nil {
 		return nil, engine.Told(ctx, err)
 	}
-	features := driver.FeaturesOf(cache).Without(m.disabled...)
-	var near NearRecords
-	if opts.Near != nil {
-		if near, err = opts.Near.Open(ctx, cache, features); err != nil {
-			return nil, errors.Join(engine.Told(ctx, err), cache.Close())
-		}
-		cache, features = near, near.Features()
-	}
-	c.opened = &opened{manager: m, name: name, owned: owned, near: near, store: engine.NewStore(cache, features, nil)}
+	c.opened = &opened{manager: m, name: name, owned: owned, store: store}
 	c.inRecord = c.store.DeadlinesInRecords()
 	c.store.Count(opts.Statistics)
 	m.keep(s, c)
@@ -256,7 +266,7 @@ func (m *CacheManager) Ping(ctx context.Context) error {
 		return m.fail("ping", "", ErrClosed)
 	}
 	defer m.gate.Leave()
-	if err := m.conn.Ping(ctx); err != nil {
+	if err := m.link.ping(ctx); err != nil {
 		return m.fail("ping", "", engine.Told(ctx, err))
 	}
 	return nil
@@ -267,7 +277,7 @@ func (m *CacheManager) Ping(ctx context.Context) error {
 //
 // JSR-107: CacheManager.unwrap.
 func (m *CacheManager) Unwrap() any {
-	if u, ok := m.conn.(driver.Unwrapper); ok {
+	if u, ok := m.link.provider().(driver.Unwrapper); ok {
 		return u.Unwrap()
 	}
 	return nil

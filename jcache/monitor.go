@@ -31,17 +31,17 @@ const (
 	repeatEvery = time.Minute
 )
 
-// startMonitor watches over a provider that knows its health, until stop. Otherwise it
-// returns nil.
-func startMonitor(conn driver.Provider, name string, log *slog.Logger) *monitor {
-	r, ok := conn.(driver.Reporter)
-	if !ok {
+// startMonitor watches over a provider that knows its health, or has not been reached yet, until stop.
+// Otherwise it returns nil.
+func startMonitor(l *link, name string, log *slog.Logger) *monitor {
+	conn := l.provider()
+	if _, ok := conn.(driver.Reporter); !ok && conn != nil {
 		return nil
 	}
 	if log == nil {
 		log = slog.Default()
 	}
-	w := &monitor{log: log.With("provider", name), health: r.Health, servers: make(map[string]*trouble)}
+	w := &monitor{log: log.With("provider", name), health: l.health, servers: make(map[string]*trouble)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.timer = time.AfterFunc(0, w.turn)

@@ -32,7 +32,7 @@ func TestAProviderThatGoesAwayIsALineAndItsReturnAnother(t *testing.T) {
 		}
 		r := &reporter{}
 		r.health.Store(&Health{})
-		m := startMonitor(r, "far", slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: drop})))
+		m := startMonitor(newLink(r), "far", slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: drop})))
 		defer m.stop()
 		time.Sleep(time.Millisecond) // between two looks
 		for _, test := range []struct {
@@ -83,7 +83,7 @@ func TestAMonitorThatStopsSaysNothingMore(t *testing.T) {
 		var out bytes.Buffer
 		r := &reporter{}
 		r.health.Store(&Health{})
-		m := startMonitor(r, "far", slog.New(slog.NewTextHandler(&out, nil)))
+		m := startMonitor(newLink(r), "far", slog.New(slog.NewTextHandler(&out, nil)))
 		time.Sleep(time.Millisecond)
 		m.stop()
 		r.health.Store(&Health{Unready: []string{"x"}})
@@ -91,7 +91,7 @@ func TestAMonitorThatStopsSaysNothingMore(t *testing.T) {
 		if out.Len() > 0 {
 			t.Errorf("after its end: %s", out.String())
 		}
-		if none := startMonitor(struct{ driver.Provider }{}, "silent", nil); none != nil {
+		if none := startMonitor(newLink(struct{ driver.Provider }{}), "silent", nil); none != nil {
 			t.Error("there is something to watch")
 		}
 	})

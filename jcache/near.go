@@ -49,8 +49,9 @@ func (s NearStatistics) HitRatio() float64 {
 
 // NearStatistics returns the numbers of the cache's near cache. ok is false if it has none.
 func (c *Cache[K, V]) NearStatistics() (s NearStatistics, ok bool) {
-	if c.near == nil {
+	near, ok := c.store.Near().(NearRecords)
+	if !ok {
 		return s, false
 	}
-	return c.near.Statistics(), true
+	return near.Statistics(), true
 }

@@ -2,6 +2,7 @@ package jcache
 
 import (
 	"context"
+	"errors"
 
 	"github.com/keepsake-cache/keepsake/jcache/driver"
 )
@@ -28,6 +29,9 @@ func (c *Cache[K, V]) Placement(key K) Placement {
 
 func (c *Cache[K, V]) placement(key K) (p Placement, known bool) {
 	call, err := c.store.EnterUnbounded(context.Background())
+	if errors.Is(err, ErrUnavailable) { // it has not been reached yet
+		return Unavailable, true
+	}
 	if err != nil {
 		return Anywhere, false
 	}

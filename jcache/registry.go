@@ -99,8 +99,12 @@ func (cfg Config) configure() (d driver.Definition, complete driver.Config, noti
 // Open connects to the provider that cfg names. The caller closes the manager.
 //
 // A provider that cannot be reached is waited for, until ctx ends and as long as its setting
-// startTimeout says; the log tells what is missing. Then the error matches ErrUnavailable. What waiting does not
-// mend, such as a wrong password, matches ErrMisconfigured and is told at once.
+// startTimeout says; the log tells what is missing. Then the error matches ErrUnavailable or, if the setting whenDown
+// is start, the manager is open without its provider, which it tries on until Close. Until the provider is reached, the
+// manager is not ready (see Health), caches can be created and opened, and their operations fail with
+// ErrUnavailable. What waiting does not mend, such as a wrong password, matches ErrMisconfigured and is told at once;
+// what of it is found later is told to the log and is the error of each operation from then on, as is a cache that the
+// provider refuses.
 //
 // JSR-107: CachingProvider.getCacheManager; unlike there, every call gives a
 // manager of its own.
@@ -114,12 +118,18 @@ func Open(ctx context.Context, cfg Config) (*CacheManager, error) {
 		return nil, fail(fmt.Errorf("%w: %w", ErrInvalid, err))
 	}
 	p, err := reach(ctx, d, config)
-	if err != nil {
+	var l *link
+	switch {
+	case err == nil:
+		l = newLink(p)
+	case ctx.Err() == nil && startsWithout(config, err):
+		l = tryOn(ctx, d, config, err)
+	default:
 		return nil, fail(err)
 	}
-	m, err := NewManager(p, ManagerOptions{Provider: d.Name, Caches: cfg.Caches})
+	m, err := newManager(l, ManagerOptions{Provider: d.Name, Caches: cfg.Caches})
 	if err != nil {
-		_ = p.Close(ctx) // err says what is wrong
+		_ = l.close(ctx) // err says what is wrong
 		return nil, fail(err)
 	}
 	return m, nil
