@@ -45,6 +45,15 @@ func openEnds(ctx context.Context, caches *jcache.CacheManager, opts Options) (*
 	return e, err
 }
 
+// needed reports whether the provider brings something back, which may not have been known at the start.
+func (e *ends) needed() bool {
+	if e == nil {
+		return false
+	}
+	_, splits := e.rejoined()
+	return splits
+}
+
 // markPolicy keeps a mark for its own idle time.
 type markPolicy struct{}
 
@@ -97,7 +106,7 @@ func (e *ends) apply(ctx context.Context, session *entry) error {
 
 // note leaves a mark: the tombstone of a session.
 func (e *ends) note(ctx context.Context, key string, session, tombstone record) error {
-	if e == nil {
+	if !e.needed() {
 		return nil
 	}
 	life := session.maxInactive + touchInterval(session.maxInactive) + longestSplit
@@ -110,14 +119,14 @@ func (e *ends) note(ctx context.Context, key string, session, tombstone record) 
 
 // withdraw removes the mark of what was not completed.
 func (e *ends) withdraw(ctx context.Context, key string) {
-	if e != nil {
+	if e.needed() {
 		_, _ = e.cache.Remove(ctx, key) // what is left counts only after a split
 	}
 }
 
 // noteEnd leaves the mark of a session that is about to end, under whichever of its ids.
 func (s store) noteEnd(ctx context.Context, from entry) error {
-	if s.ends == nil {
+	if !s.ends.needed() {
 		return nil
 	}
 	mark := idMark(from.Key)

@@ -18,7 +18,6 @@ const tombstoneTTL = 10 * time.Minute
 type store struct {
 	cache   *jcache.Cache[string, record]
 	ends    *ends       // nil where no ended session can come back
-	limit   int         // on the bytes of a record; zero: none
 	damaged func(error) // is told of records that cannot be decoded
 }
 
@@ -33,12 +32,9 @@ func openStore(ctx context.Context, caches *jcache.CacheManager, opts Options, l
 	if err != nil {
 		return store{}, err
 	}
-	s := store{cache: cache, limit: cache.MaxValueBytes(), damaged: damaged}
+	s := store{cache: cache, damaged: damaged}
 	if s.ends, err = openEnds(ctx, caches, opts); err != nil {
 		return store{}, errors.Join(err, cache.Close(ctx))
-	}
-	if s.ends != nil && s.limit > 0 {
-		s.limit -= originBytes
 	}
 	return s, nil
 }
@@ -155,8 +151,12 @@ func (s store) insert(ctx context.Context, key string, r record) (bool, error) {
 // fits returns an error if a record with so many bytes of attributes is more than the
 // provider takes.
 func (s store) fits(attributes int) error {
-	if size := fixedBytes + attributes; s.limit > 0 && size > s.limit {
-		return fmt.Errorf("httpsession: %w: a session of %d bytes, the provider takes %d; store less in it or raise the provider's limit", ErrTooLarge, size, s.limit)
+	limit := s.cache.MaxValueBytes()
+	if limit > 0 && s.ends != nil {
+		limit -= originBytes
+	}
+	if size := fixedBytes + attributes; limit > 0 && size > limit {
+		return fmt.Errorf("httpsession: %w: a session of %d bytes, the provider takes %d; store less in it or raise the provider's limit", ErrTooLarge, size, limit)
 	}
 	return nil
 }
