@@ -44,6 +44,8 @@ const (
 	fleetReads  = 10 * time.Second
 	// fleetLife is for how long what was written stays, which must be longer than clocks can be apart.
 	fleetLife = 24 * time.Hour
+	// fleetReached is how often it is looked whether the provider has been reached.
+	fleetReached = 100 * time.Millisecond
 	// fleetTimeout bounds a step, and fleetEnd the last one.
 	fleetTimeout = 5 * time.Second
 	fleetEnd     = time.Second
@@ -108,6 +110,11 @@ func (f *fleet) run(ctx context.Context) {
 // open opens the cache, as soon as that is possible. It returns nil if there is nobody to
 // compare with, or the process ends.
 func (f *fleet) open(ctx context.Context) *jcache.Cache[string, roster] {
+	for !f.manager.Reached() { // how many keys there are, and whether they are shared, is known then
+		if !sleep(ctx, fleetReached) {
+			return nil
+		}
+	}
 	for told := false; ; told = true {
 		rosters, err := jcache.CreateCache(ctx, f.manager, fleetCache, jcache.Options[string, roster]{
 			Expiry: jcache.Modified[string, roster](fleetLife), Codec: codec.JSON[roster](),

@@ -2,6 +2,7 @@ package configfile_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/keepsake-cache/keepsake/internal/servertest"
 	"github.com/keepsake-cache/keepsake/jcache"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/jcache/driver/setting"
 	"github.com/keepsake-cache/keepsake/providers/memory"
 )
 
@@ -66,9 +68,14 @@ func init() {
 			}},
 			{Name: "wait", Kind: driver.KindDuration, Doc: "What need not be the same."},
 			{Name: "password", Secret: true, Doc: "What must not be told."},
+			setting.StartTimeout(), setting.WhenDown(),
 		},
 		Open: func(context.Context, driver.Config) (driver.Provider, error) {
-			p := &sharedProvider{common.Load(), new(atomic.Bool)}
+			store := common.Load()
+			if store == nil {
+				return nil, fmt.Errorf("%w: nobody there", driver.ErrUnavailable)
+			}
+			p := &sharedProvider{store, new(atomic.Bool)}
 			lastOpened.Store(p)
 			return p, nil
 		},
@@ -165,6 +172,31 @@ func TestProcessesThatDiffer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A process that was started while the store is down is compared with the others as soon as the store is there.
+func TestProcessesThatDifferFromOneThatStartedWithoutTheStore(t *testing.T) {
+	sharing(t, func(t *testing.T, log *logtest.Log) {
+		open(t, parse(t, "a.yaml", strings.Replace(sharedYAML, "10m", "20m", 1)))
+		time.Sleep(time.Minute)
+		store := common.Swap(nil)
+		one := open(t, parse(t, "a.yaml", strings.Replace(sharedYAML, "wait: 1s", "whenDown: start", 1)))
+		time.Sleep(time.Minute)
+		if got := health(one); !strings.HasPrefix(got, "503 Service Unavailable\nnot ready: the provider has not been reached yet: ") {
+			t.Errorf("health without the store: %s", got)
+		}
+		common.Store(store)
+		time.Sleep(time.Minute)
+		if got := health(one); !strings.HasPrefix(got, "200 OK\nok\ndiffers: cache catalog is created 20m cbor") {
+			t.Errorf("health: %s", got)
+		}
+		said := log.String()
+		for line, want := range map[string]int{"operations fail, or wait until they do": 2, "carried out": 1, "processes of the fleet differ": 2} {
+			if n := strings.Count(said, line); n != want {
+				t.Errorf("it says %d times %q, want %d:\n%s", n, line, want, said)
+			}
+		}
+	})
 }
 
 // Processes of different versions of the module say so, and so do those whose records the others cannot read.

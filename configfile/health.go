@@ -15,11 +15,19 @@ import (
 // jcache.CacheManager.Health for what ready and safe mean. A system that has begun to end is
 // not ready.
 func (s *System) Health() jcache.Health {
+	return s.healthOf(func(*jcache.CacheManager) bool { return true })
+}
+
+// healthOf is the health as far as it is that of some managers.
+func (s *System) healthOf(counts func(*jcache.CacheManager) bool) jcache.Health {
 	var all jcache.Health
 	if s.stopping.Load() {
 		all.Unready = append(all.Unready, "this process ends")
 	}
 	for _, one := range s.managers {
+		if !counts(one.manager) {
+			continue
+		}
 		name := ""
 		if one.config.ID != "" {
 			name = one.config.ID + ": "

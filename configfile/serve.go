@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/keepsake-cache/keepsake/jcache"
 )
 
 // Serve serves HTTP as a member of a fleet should, and closes the system at the end. It
@@ -21,7 +23,8 @@ import (
 // restarts them in turn takes the next one as soon as this one answers: when operations are
 // carried out as configured and all copies are made. A member that is alone opens it, too,
 // if nobody listens where others were to be, or after half a minute. HealthHandler goes on
-// saying that this is not safe.
+// saying that this is not safe. Nor is a provider waited for that the system has started without, as whenDown: start
+// asks for; HealthHandler says that this is not ready.
 //
 // It ends when ctx does, or at the first SIGTERM or interrupt: it is not ready any more,
 // serves on for Shutdown.Delay so that balancers notice, lets requests in progress end
@@ -109,7 +112,7 @@ func (s *System) awaitCopies(ctx context.Context, addr string) error {
 	tick := time.NewTicker(waitPoll)
 	defer tick.Stop()
 	for next := time.Now().Add(waitSilent); ; {
-		h := s.Health()
+		h := s.healthOf((*jcache.CacheManager).Reached)
 		if h.Ready() && len(h.Pending) == 0 {
 			return nil
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/keepsake-cache/keepsake/internal/logtest"
 	"github.com/keepsake-cache/keepsake/jcache/driver"
+	"github.com/keepsake-cache/keepsake/providers/memory"
 )
 
 // A serving system is one whose Serve runs.
@@ -205,6 +206,29 @@ func TestServeOpensThePortWhenCopiesAreMade(t *testing.T) {
 	}
 	countedHealth.Store(&driver.Health{})
 	s.await(t, "/healthz", 200)
+	cancel()
+	if err := s.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestServeOpensThePortWithoutTheStore if that is asked for, and is ready when the store is there.
+func TestServeOpensThePortWithoutTheStore(t *testing.T) {
+	common.Store(nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := serve(ctx, t, "cacheManager: {provider: shared, properties: {startTimeout: 0s, whenDown: start}}", nothing)
+	s.await(t, "/", 200)
+	if status, body := s.get(t, "/readyz"); status != 503 || !strings.Contains(body, "nobody there") {
+		t.Errorf("without the store it says that it is ready: %d %s", status, body)
+	}
+	store, err := memory.Connect(memory.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close(context.Background()) //nolint:errcheck // it has no errors
+	common.Store(store)
+	s.await(t, "/readyz", 200)
 	cancel()
 	if err := s.end(t); err != nil {
 		t.Error(err)
