@@ -192,3 +192,72 @@ func startedLater(t *testing.T, name string, s starter, log *logtest.Log) {
 		t.Errorf("started later: %v", err)
 	}
 }
+
+// Whichever provider it is, a program that was told so starts without its servers and needs nobody's help when they
+// come: until then operations fail with the reason and the process is not ready, and a cache that was opened
+// before is in order afterwards. What turns out not to mend itself is told, and stays so.
+func TestStartsWithoutServers(t *testing.T) {
+	var log logtest.Log
+	was := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(was) })
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	all := starters(t)
+	mariadb := servertest.MariaDB(t)
+	mariadb.Kill()
+	all["mariadb"] = starter{there: settings{"url": mariadb.URL, "createTables": true},
+		start: func(t *testing.T) { servertest.Check(t, mariadb.Restart(t.Context())) }}
+	t.Run("providers", func(t *testing.T) {
+		for name, s := range all {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				if name == "mariadb" {
+					name = "sql"
+				}
+				for mistake, wrong := range s.wrong {
+					wrong = maps.Clone(wrong)
+					wrong["whenDown"] = "start"
+					endsAtOnce(t, name, mistake, wrong)
+				}
+				startsWithout(t, name, s)
+			})
+		}
+	})
+	text := log.String()
+	for name, n := range map[string]int{"memcached": 1, "redis": 1, "gocache": 1, "sql": 2, "peer": 1, "hazelcast": 1} {
+		if got := strings.Count(text, `msg="keepsake: operations fail, or wait until they do" provider=`+name+` why="the provider has not been reached yet`); got != n {
+			t.Errorf("%s: %d lines say that it is missing, want %d", name, got, n)
+		}
+	}
+	if strings.Contains(text, password) {
+		t.Errorf("the log shows a secret:\n%s", text)
+	}
+}
+
+func startsWithout(t *testing.T, name string, s starter) {
+	t.Helper()
+	there := maps.Clone(s.there)
+	there["whenDown"] = "start"
+	m, err := open(t, name, there, 100*time.Millisecond)
+	servertest.Check(t, err)
+	c, err := jcache.CreateCache(t.Context(), m, "early", jcache.Options[string, int]{Expiry: jcache.Touched[string, int](time.Hour)})
+	servertest.Check(t, err)
+	if _, _, err := c.Get(t.Context(), "k"); !errors.Is(err, jcache.ErrUnavailable) || errors.Is(err, jcache.ErrMisconfigured) || strings.Contains(err.Error(), password) {
+		t.Errorf("get without a server: %v, want %v", err, jcache.ErrUnavailable)
+	}
+	if h := m.Health(); m.Reached() || h.Ready() {
+		t.Errorf("it is ready without a server: %+v", h)
+	}
+	s.start(t)
+	deadline := time.Now().Add(time.Minute)
+	for ; !m.Health().Ready(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not become ready: %v", m.Health().Reasons())
+		}
+	}
+	servertest.Check(t, c.Put(t.Context(), "k", 7))
+	if n, ok, err := c.Get(t.Context(), "k"); n != 7 || !ok || err != nil {
+		t.Errorf("get: %d, %v, %v", n, ok, err)
+	}
+	servertest.Check(t, m.Ping(t.Context()))
+	servertest.Check(t, m.Close(t.Context()))
+}

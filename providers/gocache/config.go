@@ -94,6 +94,7 @@ var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "connectTimeout", Default: "1s", Min: int64(time.Millisecond), Doc: "How long it may take to connect."},
 		func(c *StoreConfig) *time.Duration { return &c.ConnectTimeout }),
 	setting.StartTimeout(),
+	setting.WhenDown(),
 	setting.Into(setting.Setting{Name: "maxBytes", Kind: setting.KindSize, Default: "64MiB", Min: 1 << 20, Max: 1 << 40,
 		Doc: "Memory of a bigcache, which drops what came first when it is full; whole MiB."},
 		func(c *StoreConfig) *int64 { return &c.MaxBytes }),

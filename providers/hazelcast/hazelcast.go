@@ -95,6 +95,7 @@ var settings = []setting.Setting{
 		Check: notZero, Doc: "Bound on connecting, if whoever opens gave none; -1: none, opening waits for the cluster."},
 		func(o *Options) *time.Duration { return &o.ConnectTimeout }),
 	setting.StartTimeout(),
+	setting.WhenDown(),
 	setting.Into(setting.Setting{Name: "maxRecordBytes", Kind: setting.KindSize, Default: "4MiB", Min: 1 << 10, Max: 1 << 30,
 		Doc: "Largest record that is stored; much larger ones hold up the other calls of the client."},
 		func(o *Options) *int { return &o.MaxRecordBytes }),

@@ -95,6 +95,7 @@ var settings = []setting.Setting{
 		Doc: "How long it may take to connect, with TLS and authentication."},
 		func(o *Options) *time.Duration { return &o.ConnectTimeout }),
 	setting.StartTimeout(),
+	setting.WhenDown(),
 	setting.Into(setting.Setting{Name: "maxConnections", Default: "64", Min: 1, Max: 1 << 20,
 		Doc: "Connections to each server; calls beyond wait. All processes together stay below the server's -c, 1024 by default."},
 		func(o *Options) *int { return &o.MaxConnections }),

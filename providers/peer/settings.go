@@ -76,6 +76,7 @@ var settings = []setting.Setting{
 	setting.Into(setting.Setting{Name: "requestTimeout", Default: "5s", Min: int64(time.Millisecond), Doc: "Bound on an operation whose caller gave none."},
 		func(o *Options) *time.Duration { return &o.RequestTimeout }),
 	setting.StartTimeout(),
+	setting.WhenDown(),
 	setting.Into(setting.Setting{Name: "joinTimeout", Default: "3s", Min: int64(time.Millisecond),
 		Doc: "How long the others are looked for before a grid of its own is begun."},
 		func(o *Options) *time.Duration { return &o.JoinTimeout }),

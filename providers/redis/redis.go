@@ -111,6 +111,7 @@ var settings = []setting.Setting{
 		Doc: "How long it may take to connect, with TLS and authentication."},
 		func(o *Options) *time.Duration { return &o.ConnectTimeout }),
 	setting.StartTimeout(),
+	setting.WhenDown(),
 	setting.Into(setting.Setting{Name: "maxRecordBytes", Kind: setting.KindSize, Default: "16MiB", Min: 1 << 10, Max: 500 << 20,
 		Doc: "Largest record that is stored; other calls wait while a large one is on its way."},
 		func(o *Options) *int { return &o.MaxRecordBytes }),

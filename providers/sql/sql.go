@@ -137,6 +137,7 @@ var settings = []setting.Setting{
 		Doc: "How long it may take to connect, with TLS and authentication."},
 		func(o *Options) *time.Duration { return &o.ConnectTimeout }),
 	setting.StartTimeout(),
+	setting.WhenDown(),
 	setting.Into(setting.Setting{Name: "maxConnections", Default: "16", Min: 1, Max: 1 << 16,
 		Doc: "Connections of this process; operations beyond wait. All processes together stay below the database's max_connections."},
 		func(o *Options) *int { return &o.MaxConnections }),
