@@ -132,7 +132,7 @@ func startWithout(t *testing.T, seed uint64) {
 
 // Callers that are busy while the server arrives, with whatever operation, see it absent or there and nothing between.
 func TestArrivalAmongCallers(t *testing.T) {
-	server := &lateServer{takes: func() time.Duration { return 0 }}
+	server := &lateServer{takes: func() time.Duration { return 10 * time.Millisecond }}
 	late.Store(server)
 	m, err := jcache.Open(t.Context(), jcache.Config{Provider: "late", Settings: map[string]any{"startTimeout": time.Duration(0), "whenDown": "start"}})
 	if err != nil {
