@@ -113,7 +113,7 @@ func cachesOnRedis(ctx context.Context, out io.Writer, caches *jcache.CacheManag
 	}
 	defer client.Close()
 	const life = time.Hour
-	cache, err := jcache.CreateCache(ctx, caches, "bench", jcache.Options[string, string]{Expiry: jcache.Modified[string, string](life)})
+	cache, err := jcache.CreateCache(ctx, caches, "bench", jcache.Options[string, string]{ExpiryPolicy: jcache.Modified[string, string](life)})
 	if err != nil {
 		return err
 	}

@@ -60,9 +60,9 @@ func (b *binder) distinctIDs(list []*bound) bool {
 	return distinct
 }
 
-func (b *binder) cacheManager(m *bound) CacheManager {
+func (b *binder) cacheManager(m *bound) CacheManagerConfig {
 	v := m.values
-	cm := CacheManager{ID: m.id(), at: m.Node}
+	cm := CacheManagerConfig{ID: m.id(), at: m.Node}
 	cm.Config = jcache.Config{Provider: v.String(providerWord), URI: v.String("uri")}
 	for _, c := range m.inner[cacheElement.name] {
 		cm.Config.Caches = append(cm.Config.Caches, b.cache(c))
@@ -96,7 +96,7 @@ func (b *binder) cacheManager(m *bound) CacheManager {
 func (b *binder) cache(c *bound) jcache.CacheConfig {
 	v := c.values
 	cfg := jcache.CacheConfig{
-		Name: v.String("name"), ExpiryPolicy: v.String("expiryPolicy"), Expiry: v.Duration("expiry"), Statistics: v.Bool("statistics"),
+		Name: v.String("name"), ExpiryPolicy: v.String("expiryPolicy"), ExpiryDuration: v.Duration("expiry"), Statistics: v.Bool("statistics"),
 	}
 	if v.Given("codec") {
 		cfg.Codec = v.String("codec")
@@ -112,7 +112,7 @@ func (b *binder) cache(c *bound) jcache.CacheConfig {
 		b.at(c.Child("expiry"), "entries are eternal unless an expiryPolicy says otherwise: created, accessed, modified or touched")
 	case !eternal && !v.Given("expiry"):
 		b.at(c.Child("expiryPolicy"), "needs an expiry, such as expiry 10m")
-	case !eternal && cfg.Expiry <= 0:
+	case !eternal && cfg.ExpiryDuration <= 0:
 		b.at(c.Child("expiry"), "must be positive")
 	}
 	return cfg
@@ -175,7 +175,7 @@ func (b *binder) pair(root *configtree.Node, document *bound, managers int) []pa
 	return pairs
 }
 
-func (b *binder) session(p pair, managers []CacheManager) Session {
+func (b *binder) session(p pair, managers []CacheManagerConfig) SessionConfig {
 	sv, cv := defaults(sessionElement), defaults(sessionCacheElement)
 	if p.session != nil {
 		sv = p.session.values
@@ -183,7 +183,7 @@ func (b *binder) session(p pair, managers []CacheManager) Session {
 	if p.cache != nil {
 		cv = p.cache.values
 	}
-	s := Session{ID: cmp.Or(sv.String("id"), cv.String("id")), Options: sessionOptions(sv), at: p.at}
+	s := SessionConfig{ID: cmp.Or(sv.String("id"), cv.String("id")), Options: sessionOptions(sv), at: p.at}
 	s.Options.CacheName = cv.String("cacheNamePrefix") + cacheNameOf(s.ID)
 	if _, err := s.Options.WithDefaults(); err != nil {
 		for _, one := range setting.Each(err, jcache.ErrInvalid) {
@@ -216,7 +216,7 @@ func defaults(e *element) driver.Values {
 }
 
 // managerOf returns the ID of the cache manager that a session uses, if the document says which.
-func (b *binder) managerOf(p pair, ref string, managers []CacheManager) (id string, known bool) {
+func (b *binder) managerOf(p pair, ref string, managers []CacheManagerConfig) (id string, known bool) {
 	var ids []string
 	for _, m := range managers {
 		if m.ID == ref && ref != "" {

@@ -43,7 +43,7 @@ func (c *Config) Check() (notices []string, err error) {
 }
 
 // provider returns the provider and its configuration, complete.
-func (m *CacheManager) provider() (driver.Definition, driver.Config, error) {
+func (m *CacheManagerConfig) provider() (driver.Definition, driver.Config, error) {
 	d, err := jcache.Definition(m.Config.Provider)
 	if err != nil {
 		return d, driver.Config{}, err

@@ -76,9 +76,9 @@ import (
 // for instance.
 type Config struct {
 	// CacheManagers has at least one element.
-	CacheManagers []CacheManager
+	CacheManagers []CacheManagerConfig
 	// Sessions has one element for each httpSession.
-	Sessions []Session
+	Sessions []SessionConfig
 	// Shutdown is how System.Serve ends.
 	Shutdown Shutdown
 
@@ -87,8 +87,8 @@ type Config struct {
 	now    func() time.Time // nil: time.Now
 }
 
-// A CacheManager is a cacheManager of the file.
-type CacheManager struct {
+// A CacheManagerConfig is what the file says of a cacheManager.
+type CacheManagerConfig struct {
 	// ID is what references call it; empty if it is the only one and has no id.
 	ID     string
 	Config jcache.Config
@@ -96,8 +96,8 @@ type CacheManager struct {
 	at *configtree.Node
 }
 
-// A Session is an httpSession of the file, with its httpSessionCache or httpSessionDatabase.
-type Session struct {
+// A SessionConfig is what the file says of an httpSession, with its httpSessionCache or httpSessionDatabase.
+type SessionConfig struct {
 	// ID is its id; empty if it is the only one and has none.
 	ID string
 	// CacheManager is the ID of the cache manager that keeps the sessions.

@@ -186,7 +186,7 @@ func TestErrorsAreFound(t *testing.T) {
 
 // What a program makes by hand has no places, and works all the same.
 func TestHandMadeConfig(t *testing.T) {
-	cfg := &configfile.Config{CacheManagers: []configfile.CacheManager{{}}, Sessions: []configfile.Session{{}}}
+	cfg := &configfile.Config{CacheManagers: []configfile.CacheManagerConfig{{}}, Sessions: []configfile.SessionConfig{{}}}
 	cfg.CacheManagers[0].Config.Provider = "odd"
 	cfg.CacheManagers[0].Config.Settings = map[string]any{"text": "refuse"}
 	cfg.Sessions[0].Options.IDLength = 3

@@ -83,7 +83,7 @@ func (l *lines) element(name string, blocks []lines) {
 	}
 }
 
-func (m *CacheManager) describe() (lines, error) {
+func (m *CacheManagerConfig) describe() (lines, error) {
 	var l lines
 	if m.ID != "" {
 		l.add("id: %s", yamlString(m.ID))
@@ -205,7 +205,7 @@ func describeCache(c jcache.CacheConfig) lines {
 		l.scalar("#", policy.Setting, policy.Default, "")
 	} else {
 		l.scalar("", policy.Setting, c.ExpiryPolicy, "")
-		l.scalar("", expiry.Setting, c.Expiry, "")
+		l.scalar("", expiry.Setting, c.ExpiryDuration, "")
 	}
 	codec, _ := cacheElement.word("codec")
 	if c.Codec == "" {
@@ -229,7 +229,7 @@ func describeCache(c jcache.CacheConfig) lines {
 }
 
 // describe lists the attributes of httpSession and of httpSessionCache.
-func (s *Session) describe(several bool) (session, cache lines, err error) {
+func (s *SessionConfig) describe(several bool) (session, cache lines, err error) {
 	o, err := s.Options.WithDefaults()
 	if err != nil {
 		return nil, nil, err

@@ -68,7 +68,7 @@ func factOf(s driver.Setting, name string, value any, applied string) fact {
 	return f
 }
 
-func (m *CacheManager) facts() (part, error) {
+func (m *CacheManagerConfig) facts() (part, error) {
 	p := part{name: named(managerElement, m.ID)}
 	text := func(name, value string) {
 		p.facts = append(p.facts, factOf(driver.Setting{}, name, value, atNextStart))
@@ -89,7 +89,7 @@ func (m *CacheManager) facts() (part, error) {
 	}
 	for _, c := range m.Config.Caches {
 		c = withDefaults(c)
-		shown := c.ExpiryPolicy + " " + driver.FormatDuration(c.Expiry) + " " + c.Codec
+		shown := c.ExpiryPolicy + " " + driver.FormatDuration(c.ExpiryDuration) + " " + c.Codec
 		if c.Statistics {
 			shown += " statistics"
 		}
@@ -125,7 +125,7 @@ func settingFacts(settings []driver.Setting, values driver.Values, found map[str
 	return all
 }
 
-func (s *Session) facts() (part, error) {
+func (s *SessionConfig) facts() (part, error) {
 	o, err := s.Options.WithDefaults()
 	if err != nil {
 		return part{}, err

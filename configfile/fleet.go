@@ -117,7 +117,7 @@ func (f *fleet) open(ctx context.Context) *jcache.Cache[string, roster] {
 	}
 	for told := false; ; told = true {
 		rosters, err := jcache.CreateCache(ctx, f.manager, fleetCache, jcache.Options[string, roster]{
-			Expiry: jcache.Modified[string, roster](fleetLife), Codec: codec.JSON[roster](),
+			ExpiryPolicy: jcache.Modified[string, roster](fleetLife), Codec: codec.JSON[roster](),
 		})
 		switch {
 		case err == nil && !rosters.Shared():

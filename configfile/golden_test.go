@@ -58,7 +58,7 @@ func golden(t *testing.T, dir, got string) {
 }
 
 var sameConfig = cmp.Options{
-	cmpopts.IgnoreUnexported(configfile.Config{}, configfile.CacheManager{}, configfile.Session{}),
+	cmpopts.IgnoreUnexported(configfile.Config{}, configfile.CacheManagerConfig{}, configfile.SessionConfig{}),
 	cmp.Comparer(func(a, b driver.Values) bool {
 		return cmp.Equal(a, b, cmp.AllowUnexported(driver.Values{}))
 	}),

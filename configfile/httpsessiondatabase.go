@@ -58,7 +58,7 @@ var sessionDatabaseElement = &element{
 const notThatDatabase = "the databases are PostgreSQL, MariaDB, MySQL and SQLite"
 
 // database makes the manager keep its entries where the element says.
-func (b *binder) database(e *bound, managers []CacheManager, id string) {
+func (b *binder) database(e *bound, managers []CacheManagerConfig, id string) {
 	for i := range managers {
 		m := &managers[i]
 		if m.ID != id {

@@ -42,7 +42,7 @@ func (s *System) reload(c *Config, tell func([]difference) error) (restart []str
 		}
 	}
 	var errs []error
-	var applied []Session
+	var applied []SessionConfig
 	for _, running := range s.sessions {
 		for _, one := range c.Sessions {
 			if one.ID != running.config.ID {

@@ -33,7 +33,7 @@ func (s statement) hash() string {
 }
 
 // says returns what the processes that share the cache manager's provider should agree on.
-func (m *CacheManager) says() (statement, error) {
+func (m *CacheManagerConfig) says() (statement, error) {
 	p, err := m.facts()
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (m *CacheManager) says() (statement, error) {
 }
 
 // saysOf returns what they should agree on about the sessions that a cache manager keeps.
-func saysOf(sessions []Session, manager string) (statement, error) {
+func saysOf(sessions []SessionConfig, manager string) (statement, error) {
 	says := make(statement)
 	for _, s := range sessions {
 		if s.CacheManager != manager {

@@ -15,10 +15,10 @@ import (
 
 // CacheManager returns the cache manager with that id. The only one can also be asked for
 // by no id.
-func (c *Config) CacheManager(id string) (CacheManager, error) {
-	i, err := find(c.CacheManagers, managerElement.name, id, func(m CacheManager) string { return m.ID })
+func (c *Config) CacheManager(id string) (CacheManagerConfig, error) {
+	i, err := find(c.CacheManagers, managerElement.name, id, func(m CacheManagerConfig) string { return m.ID })
 	if err != nil {
-		return CacheManager{}, err
+		return CacheManagerConfig{}, err
 	}
 	return c.CacheManagers[i], nil
 }
@@ -40,12 +40,12 @@ type System struct {
 }
 
 type openManager struct {
-	config  CacheManager
+	config  CacheManagerConfig
 	manager *jcache.CacheManager
 }
 
 type openSession struct {
-	config  Session
+	config  SessionConfig
 	manager *httpsession.Manager
 }
 

@@ -16,7 +16,7 @@ var contextErrorCases = []testCase{
 		source: "package jcache, Errors",
 		uses:   []driver.Feature{driver.FeatureBatchGet, driver.FeatureBatchPut, driver.FeatureExchange, driver.FeatureTouch},
 		run: func(e *env) {
-			c := newCache(e, jcache.Options[string, string]{Expiry: jcache.Touched[string, string](time.Hour)})
+			c := newCache(e, jcache.Options[string, string]{ExpiryPolicy: jcache.Touched[string, string](time.Hour)})
 			e.ok(c.PutAll(e.ctx, manyKeys(30)))
 			f := e.suite.features.Without(e.disabled...)
 			for round := range 20 { // from at once to long afterwards

@@ -234,8 +234,8 @@ var iterationCases = []testCase{
 		run: func(e *env) {
 			c := newCache(e, jcache.Options[string, string]{})
 			e.ok(c.PutAll(e.ctx, manyKeys(30)))
-			p := counted("never", answers{access: jcache.Never()})
-			for _, err := range c.WithExpiry(p.policy).All(e.ctx) {
+			p := counted("never", answers{access: jcache.ExpireNever()})
+			for _, err := range c.WithExpiryPolicy(p.policy).All(e.ctx) {
 				e.ok(err)
 				break
 			}

@@ -71,8 +71,8 @@ var errorCases = []testCase{
 				_, err = jcache.InvokeExclusive(e.ctx, c, key, 0, readValue)
 				e.is("InvokeExclusive without a lease", err, jcache.ErrInvalid)
 			}
-			e.ok(c.WithExpiry(nil).Put(e.ctx, key, newValue))
-			e.equal("put through a view without a policy", e.value(c.WithExpiry(nil).Get(e.ctx, key)), newValue)
+			e.ok(c.WithExpiryPolicy(nil).Put(e.ctx, key, newValue))
+			e.equal("put through a view without a policy", e.value(c.WithExpiryPolicy(nil).Get(e.ctx, key)), newValue)
 		},
 	},
 	{

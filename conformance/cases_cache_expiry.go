@@ -17,10 +17,10 @@ func cacheExpiryCases() []testCase {
 	cases := []testCase{
 		{
 			name:   "expiry/what is over at once is not stored",
-			rule:   "Now makes the entry expire at once. A new entry is then not stored at all.",
-			source: "jcache.Now; JSR-107: Duration.ZERO",
+			rule:   "ExpireNow makes the entry expire at once. A new entry is then not stored at all.",
+			source: "jcache.ExpireNow; JSR-107: Duration.ZERO",
 			run: func(e *env) {
-				c := newCache(e, jcache.Options[string, string]{Expiry: jcache.Created[string, string](0)})
+				c := newCache(e, jcache.Options[string, string]{ExpiryPolicy: jcache.Created[string, string](0)})
 				e.ok(c.Put(e.ctx, key, newValue))
 				e.equal("after put", e.value(c.Get(e.ctx, key)), absent)
 				e.equal("putIfAbsent", e.yes(c.PutIfAbsent(e.ctx, key, newValue)), false)
@@ -35,7 +35,7 @@ func cacheExpiryCases() []testCase {
 			run: func(e *env) {
 				a, b := newCaches(e, jcache.Options[string, string]{})
 				put := func(k string, d time.Duration) {
-					e.ok(a.WithExpiry(jcache.Modified[string, string](d)).Put(e.ctx, k, newValue))
+					e.ok(a.WithExpiryPolicy(jcache.Modified[string, string](d)).Put(e.ctx, k, newValue))
 				}
 				const day = 24 * time.Hour
 				long := []time.Duration{29 * day, 30*day + time.Second, 31 * day, 400 * day, 30 * 366 * day, math.MaxInt64}
@@ -59,13 +59,13 @@ func cacheExpiryCases() []testCase {
 			source: "jcache.Entry",
 			uses:   usesTouch,
 			run: func(e *env) {
-				a, b := newCaches(e, jcache.Options[string, string]{Expiry: jcache.Touched[string, string](300 * time.Millisecond)})
+				a, b := newCaches(e, jcache.Options[string, string]{ExpiryPolicy: jcache.Touched[string, string](300 * time.Millisecond)})
 				e.ok(a.Put(e.ctx, key, newValue))
 				// The entry shows the deadline as it was when it was read; the
 				// read moves it.
 				entry, _, err := b.GetEntry(e.ctx, key)
 				e.ok(err)
-				observer := b.WithExpiry(keepAll{})
+				observer := b.WithExpiryPolicy(keepAll{})
 				moved, ok, err := observer.GetEntry(e.ctx, key)
 				e.ok(err)
 				if !ok {
@@ -105,7 +105,7 @@ func cacheExpiryCases() []testCase {
 				e.ok(c.Put(e.ctx, key, newValue))
 				e.equal("of an eternal entry", deadline(key).IsZero(), true)
 				before := time.Now()
-				e.ok(c.WithExpiry(jcache.Modified[string, string](time.Hour)).Put(e.ctx, key, newValue))
+				e.ok(c.WithExpiryPolicy(jcache.Modified[string, string](time.Hour)).Put(e.ctx, key, newValue))
 				if d := deadline(key); d.Before(before.Add(time.Hour)) || d.After(time.Now().Add(time.Hour+2*time.Millisecond)) {
 					e.Errorf("of an entry of an hour: %v from now", time.Until(d))
 				}
@@ -117,7 +117,7 @@ func cacheExpiryCases() []testCase {
 			source: "jcache.MutableEntry.SetExpiry",
 			uses:   usesTouch,
 			run: func(e *env) {
-				c := newCache(e, jcache.Options[string, string]{Expiry: jcache.Touched[string, string](time.Hour)})
+				c := newCache(e, jcache.Options[string, string]{ExpiryPolicy: jcache.Touched[string, string](time.Hour)})
 				set := func(k string, x jcache.Expiry, value string) {
 					_, err := jcache.Invoke(e.ctx, c, k, func(_ context.Context, m *stringEntry) (string, error) {
 						if value != "" {
@@ -129,25 +129,25 @@ func cacheExpiryCases() []testCase {
 					e.ok(err)
 				}
 				look := func(what, value string, eternal bool) {
-					entry, ok, err := c.WithExpiry(keepAll{}).GetEntry(e.ctx, key)
+					entry, ok, err := c.WithExpiryPolicy(keepAll{}).GetEntry(e.ctx, key)
 					e.ok(err)
 					e.equal(what, orAbsent(entry.Value, ok), value)
 					e.equal(what+": eternal", entry.Deadline.IsZero(), eternal)
 				}
-				set(key, jcache.Keep(), newValue)
+				set(key, jcache.KeepExpiry(), newValue)
 				look("created with Keep", newValue, true)
-				set(key, jcache.After(time.Minute), "")
+				set(key, jcache.ExpireAfter(time.Minute), "")
 				look("moved to a minute", newValue, false)
-				set(key, jcache.Keep(), oldValue)
+				set(key, jcache.KeepExpiry(), oldValue)
 				look("updated with Keep", oldValue, false)
-				set(key, jcache.Never(), "")
+				set(key, jcache.ExpireNever(), "")
 				look("moved to never", oldValue, true)
-				set(key, jcache.Now(), "")
+				set(key, jcache.ExpireNow(), "")
 				look("moved to now", absent, true)
-				set(key, jcache.Now(), newValue)
+				set(key, jcache.ExpireNow(), newValue)
 				look("created with Now", absent, true)
-				set(key, jcache.Never(), newValue)
-				set(key, jcache.Now(), oldValue)
+				set(key, jcache.ExpireNever(), newValue)
+				set(key, jcache.ExpireNow(), oldValue)
 				look("updated with Now", absent, true)
 			},
 		},
@@ -174,7 +174,7 @@ func watchExpiry(e *env, op operation) {
 		policy := jcache.Created[string, string](d)
 		earliest := time.Now().Add(d)
 		for _, k := range keys {
-			e.ok(a.WithExpiry(policy).Put(e.ctx, k, newValue))
+			e.ok(a.WithExpiryPolicy(policy).Put(e.ctx, k, newValue))
 		}
 		latest := time.Now().Add(d + 2*time.Millisecond)
 		for found := true; found; {

@@ -151,7 +151,7 @@ var invokeCases = []testCase{
 		rule:   "An expired entry is absent to every operation.",
 		source: "jcache.InvokeEntry; package jcache, Expiry",
 		run: func(e *env) {
-			c := newCache(e, jcache.Options[string, string]{Expiry: jcache.Created[string, string](40 * time.Millisecond)})
+			c := newCache(e, jcache.Options[string, string]{ExpiryPolicy: jcache.Created[string, string](40 * time.Millisecond)})
 			e.ok(c.Put(e.ctx, key, oldValue))
 			entry, ok, err := c.GetEntry(e.ctx, key)
 			e.ok(err)

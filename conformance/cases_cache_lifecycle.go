@@ -190,12 +190,12 @@ var lifecycleCases = []testCase{
 	},
 	{
 		name:   "cache/views share the entries",
-		rule:   "WithExpiry returns a view of the same cache whose operations ask another policy.",
-		source: "jcache.Cache.WithExpiry",
+		rule:   "WithExpiryPolicy returns a view of the same cache whose operations ask another policy.",
+		source: "jcache.Cache.WithExpiryPolicy",
 		run: func(e *env) {
 			c := newCache(e, jcache.Options[string, string]{})
-			p := counted("never", answers{jcache.Never(), jcache.Never(), jcache.Never()})
-			view := c.WithExpiry(p.policy)
+			p := counted("never", answers{jcache.ExpireNever(), jcache.ExpireNever(), jcache.ExpireNever()})
+			view := c.WithExpiryPolicy(p.policy)
 			e.ok(view.Put(e.ctx, key, newValue))
 			e.equal("read through the cache", e.value(c.Get(e.ctx, key)), newValue)
 			e.equal("what the view's policy was asked", p.counts.String(), "1 created, 0 accessed, 0 updated")

@@ -138,7 +138,7 @@ func cacheRaceCases() []testCase {
 				}
 				for round := range rounds {
 					if r.start != "" {
-						e.ok(a.WithExpiry(expiry).Put(e.ctx, fmt.Sprint(keyMark, round), r.start))
+						e.ok(a.WithExpiryPolicy(expiry).Put(e.ctx, fmt.Sprint(keyMark, round), r.start))
 					}
 				}
 				if r.expired {
@@ -200,7 +200,7 @@ type modelCall struct{ op, value, old string }
 // stepModel applies a call to the model of one eternal entry.
 func stepModel(state string, call any) (result any, next string) {
 	c, m := call.(modelCall), make(model)
-	forever := answers{jcache.Never(), jcache.Keep(), jcache.Never()}
+	forever := answers{jcache.ExpireNever(), jcache.KeepExpiry(), jcache.ExpireNever()}
 	if state != "" {
 		m.put(key, state, forever)
 	}

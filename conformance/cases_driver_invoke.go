@@ -23,15 +23,15 @@ func runScript(present driver.Item, found bool, args []byte) driver.Decision {
 	d := driver.Decision{Output: []byte(orAbsent(was, found))}
 	switch word {
 	case "append":
-		d.Change, d.Record = driver.DecideStore, record(was+rest)
+		d.Change, d.Record = driver.ChangeStore, record(was+rest)
 	case "appendUntil":
 		until, text, _ := strings.Cut(rest, " ")
-		d.Change, d.Record, d.Deadline = driver.DecideStore, record(was+text), deadlineOf(until)
+		d.Change, d.Record, d.Deadline = driver.ChangeStore, record(was+text), deadlineOf(until)
 	case "remove":
-		d.Change = driver.DecideRemove
+		d.Change = driver.ChangeRemove
 	case "retime":
 		if found {
-			d.Change, d.Deadline = driver.DecideRetime, deadlineOf(rest)
+			d.Change, d.Deadline = driver.ChangeRetime, deadlineOf(rest)
 		}
 	}
 	return d
@@ -92,7 +92,7 @@ var driverInvokeCases = []testCase{
 	},
 	{
 		name:   "invoke/deadlines",
-		rule:   "What a processor stores has the deadline that it decides. DecideRetime moves the deadline of the record that is there and keeps its token.",
+		rule:   "What a processor stores has the deadline that it decides. ChangeRetime moves the deadline of the record that is there and keeps its token.",
 		source: "driver.Decision",
 		needs:  needing(driver.FeatureInvoke),
 		run: func(e *env) {

@@ -47,7 +47,7 @@ var invokeDefects = []defect{
 	{"an invoke in two steps", "invoke/each call takes effect once", func(b *broken) {
 		b.breakInvoke(func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error) {
 			_, d := decide()
-			if d.Change != driver.DecideStore {
+			if d.Change != driver.ChangeStore {
 				return call()
 			}
 			<-time.After(100 * time.Microsecond) // likewise
@@ -57,7 +57,7 @@ var invokeDefects = []defect{
 	{"an invoke that stores without a deadline", "invoke/deadlines", func(b *broken) {
 		b.breakInvoke(func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error) {
 			_, d := decide()
-			if d.Change != driver.DecideStore {
+			if d.Change != driver.ChangeStore {
 				return call()
 			}
 			return d.Output, b.Cache.Put(ctx, key, d.Record, never)
@@ -66,7 +66,7 @@ var invokeDefects = []defect{
 	{"an invoke that stores to move a deadline", "invoke/deadlines", func(b *broken) {
 		b.breakInvoke(func(ctx context.Context, key string, decide decideFunc, call callFunc) ([]byte, error) {
 			item, d := decide()
-			if d.Change != driver.DecideRetime {
+			if d.Change != driver.ChangeRetime {
 				return call()
 			}
 			return d.Output, b.Cache.Put(ctx, key, item.Record, d.Deadline)

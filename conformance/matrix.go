@@ -19,7 +19,7 @@ type behaviour struct {
 	does   effect
 	// exactly says that the policy is asked once, not at least once.
 	exactly bool
-	// resultOfNow is the result where the policy answers Now, if it differs.
+	// resultOfNow is the result where the policy answers ExpireNow, if it differs.
 	resultOfNow string
 	// own says that the operation decides the expiry itself.
 	own bool
@@ -133,14 +133,14 @@ func invokeRows(how string) []row {
 type state struct {
 	name    string
 	present bool
-	life    jcache.Expiry // of what is put there for it; Now: nothing is
+	life    jcache.Expiry // of what is put there for it; ExpireNow: nothing is
 }
 
 var states = []state{
-	{"absent", false, jcache.Now()},
-	{"expired", false, jcache.After(expiredAfter)},
-	{"eternal", true, jcache.Never()},
-	{"timed", true, jcache.After(lifeAtFirst)},
+	{"absent", false, jcache.ExpireNow()},
+	{"expired", false, jcache.ExpireAfter(expiredAfter)},
+	{"eternal", true, jcache.ExpireNever()},
+	{"timed", true, jcache.ExpireAfter(lifeAtFirst)},
 }
 
 const expiredAfter = 10 * time.Millisecond
@@ -179,17 +179,17 @@ type trial struct {
 
 func runCell(e *env, op operation, old string, b behaviour, found state) {
 	m := e.manager(0)
-	shared := createCache(e, m, e.name, jcache.Options[string, string]{Expiry: keepAll{}})
+	shared := createCache(e, m, e.name, jcache.Options[string, string]{ExpiryPolicy: keepAll{}})
 	var trials []*trial
 	for i, p := range policiesFor(b.asks) {
 		t := &trial{policy: p, cache: shared, present: found.present, keys: []string{fmt.Sprint(keyMark, i, ".1"), fmt.Sprint(keyMark, i, ".2")}}
 		if op.whole {
-			t.cache = createCache(e, m, fmt.Sprint(e.name, "-", i), jcache.Options[string, string]{Expiry: keepAll{}})
+			t.cache = createCache(e, m, fmt.Sprint(e.name, "-", i), jcache.Options[string, string]{ExpiryPolicy: keepAll{}})
 		}
 		t.prepare(e, found.life)
 		trials = append(trials, t)
 	}
-	if found.life == jcache.After(expiredAfter) {
+	if found.life == jcache.ExpireAfter(expiredAfter) {
 		e.wait(time.Now().Add(2 * expiredAfter))
 	}
 	for _, t := range trials {
@@ -201,7 +201,7 @@ func runCell(e *env, op operation, old string, b behaviour, found state) {
 func (t *trial) prepare(e *env, life jcache.Expiry) {
 	n := counted("", answers{life, life, life})
 	for _, k := range t.keys {
-		e.ok(t.cache.WithExpiry(n.policy).Put(e.ctx, k, oldValue))
+		e.ok(t.cache.WithExpiryPolicy(n.policy).Put(e.ctx, k, oldValue))
 	}
 	for i, k := range t.keys {
 		if t.present {
@@ -214,7 +214,7 @@ func (t *trial) prepare(e *env, life jcache.Expiry) {
 
 func (t *trial) run(e *env, op operation, old string, b behaviour) {
 	before := time.Now()
-	result, err := op.run(e.ctx, t.cache.WithExpiry(t.policy.policy), t.keys, newValue, old)
+	result, err := op.run(e.ctx, t.cache.WithExpiryPolicy(t.policy.policy), t.keys, newValue, old)
 	after := time.Now()
 	under := "under " + t.policy.name + ": "
 	if err != nil {
@@ -223,7 +223,7 @@ func (t *trial) run(e *env, op operation, old string, b behaviour) {
 	}
 	expiry := t.policy.answers.to(b)
 	want, times := b.result, 1
-	if expiry == jcache.Now() && b.asks != asksNothing && b.resultOfNow != "" {
+	if expiry == jcache.ExpireNow() && b.asks != asksNothing && b.resultOfNow != "" {
 		want = b.resultOfNow
 	}
 	if op.many {
@@ -248,7 +248,7 @@ func (t *trial) run(e *env, op operation, old string, b behaviour) {
 func (a answers) to(b behaviour) jcache.Expiry {
 	switch {
 	case b.own:
-		return jcache.After(lifeOfOwn)
+		return jcache.ExpireAfter(lifeOfOwn)
 	case b.asks == asksCreate:
 		return a.create
 	case b.asks == asksAccess:
@@ -256,7 +256,7 @@ func (a answers) to(b behaviour) jcache.Expiry {
 	case b.asks == asksUpdate:
 		return a.update
 	}
-	return jcache.Keep()
+	return jcache.KeepExpiry()
 }
 
 func (t *trial) checkCounts(e *env, under string, b behaviour, times int64) {
@@ -278,7 +278,7 @@ func (t *trial) checkEntry(e *env, under string, i int, b behaviour, expiry jcac
 		want = oldValue
 	}
 	switch {
-	case b.does == removes, b.does != leaves && expiry == jcache.Now():
+	case b.does == removes, b.does != leaves && expiry == jcache.ExpireNow():
 		want = absent
 	case b.does == writes:
 		want = newValue
@@ -290,7 +290,7 @@ func (t *trial) checkEntry(e *env, under string, i int, b behaviour, expiry jcac
 		return
 	}
 	life := lifeOf(expiry)
-	switch kept := b.does == leaves || expiry == jcache.Keep(); {
+	switch kept := b.does == leaves || expiry == jcache.KeepExpiry(); {
 	case kept:
 		e.equal(under+"the deadline, which stays as it was", entry.Deadline.Equal(t.deadlines[i]), true)
 	case life == 0:

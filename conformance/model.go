@@ -13,16 +13,16 @@ type model map[string]modelEntry
 
 type modelEntry struct {
 	value  string
-	expiry jcache.Expiry // what decided the deadline: Never or After
+	expiry jcache.Expiry // what decided the deadline: ExpireNever or ExpireAfter
 }
 
 // create makes an entry, unless it expires at once.
 func (m model) create(key, value string, answer jcache.Expiry) bool {
 	switch answer {
-	case jcache.Now():
+	case jcache.ExpireNow():
 		return false
-	case jcache.Keep():
-		answer = jcache.Never()
+	case jcache.KeepExpiry():
+		answer = jcache.ExpireNever()
 	}
 	m[key] = modelEntry{value, answer}
 	return true
@@ -32,9 +32,9 @@ func (m model) create(key, value string, answer jcache.Expiry) bool {
 // expiry.
 func (m model) change(key, value string, answer jcache.Expiry) {
 	switch answer {
-	case jcache.Now():
+	case jcache.ExpireNow():
 		delete(m, key)
-	case jcache.Keep():
+	case jcache.KeepExpiry():
 		m[key] = modelEntry{value, m[key].expiry}
 	default:
 		m[key] = modelEntry{value, answer}
@@ -133,7 +133,7 @@ func (m model) applyTo(op operation, key, value, old string, a answers) string {
 
 // invoke is the net effect of a processor.
 func (m model) invoke(processor, key, value, found string, a answers) string {
-	own := answers{jcache.After(lifeOfOwn), jcache.After(lifeOfOwn), jcache.After(lifeOfOwn)}
+	own := answers{jcache.ExpireAfter(lifeOfOwn), jcache.ExpireAfter(lifeOfOwn), jcache.ExpireAfter(lifeOfOwn)}
 	switch processor {
 	case "nothing":
 		return "done"

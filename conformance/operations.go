@@ -172,11 +172,11 @@ var processors = []struct {
 		return strconv.FormatBool(e.Exists()), nil
 	}},
 	{"expiry", usesTouch, func(e *stringEntry, _ string) (string, error) {
-		e.SetExpiry(jcache.After(lifeOfOwn))
+		e.SetExpiry(jcache.ExpireAfter(lifeOfOwn))
 		return valueOf(e)
 	}},
 	{"set+expiry", nil, func(e *stringEntry, value string) (string, error) {
-		e.SetExpiry(jcache.After(lifeOfOwn))
+		e.SetExpiry(jcache.ExpireAfter(lifeOfOwn))
 		e.SetValue(value)
 		return "done", nil
 	}},
@@ -209,7 +209,7 @@ func init() {
 				}},
 			operation{name: "invokeEntry " + p.name, source: "jcache.InvokeEntry", uses: p.uses,
 				run: func(ctx context.Context, c stringCache, keys []string, value, _ string) (string, error) {
-					entry, _, err := c.WithExpiry(keepAll{}).GetEntry(ctx, keys[0])
+					entry, _, err := c.WithExpiryPolicy(keepAll{}).GetEntry(ctx, keys[0])
 					if err != nil {
 						return "", err
 					}
@@ -248,6 +248,6 @@ func refusal(result string, err error) (string, error) {
 // keepAll is the policy of an observer: nothing it does moves a deadline.
 type keepAll struct{}
 
-func (keepAll) OnCreate(string, string) jcache.Expiry { return jcache.Keep() }
-func (keepAll) OnAccess(string, string) jcache.Expiry { return jcache.Keep() }
-func (keepAll) OnUpdate(string, string) jcache.Expiry { return jcache.Keep() }
+func (keepAll) OnCreate(string, string) jcache.Expiry { return jcache.KeepExpiry() }
+func (keepAll) OnAccess(string, string) jcache.Expiry { return jcache.KeepExpiry() }
+func (keepAll) OnUpdate(string, string) jcache.Expiry { return jcache.KeepExpiry() }

@@ -23,11 +23,11 @@ type answers struct{ create, access, update jcache.Expiry }
 func (a answers) String() string {
 	word := func(x jcache.Expiry) string {
 		switch x {
-		case jcache.Keep():
+		case jcache.KeepExpiry():
 			return "keep"
-		case jcache.Never():
+		case jcache.ExpireNever():
 			return "never"
-		case jcache.Now():
+		case jcache.ExpireNow():
 			return "now"
 		}
 		return lifeOf(x).String()
@@ -87,16 +87,16 @@ const (
 // policiesFor returns a counting policy with each answer to the question, and with
 // answers to the others that would show; and then the policies of package jcache.
 func policiesFor(q question) []policy {
-	now := answers{jcache.Now(), jcache.Now(), jcache.Now()}
+	now := answers{jcache.ExpireNow(), jcache.ExpireNow(), jcache.ExpireNow()}
 	if q == asksNothing {
 		return append(builtIn(), counted("now to everything", now))
 	}
 	var list []policy
 	for name, answer := range map[string]func(time.Duration) jcache.Expiry{
-		"keep":  func(time.Duration) jcache.Expiry { return jcache.Keep() },
-		"never": func(time.Duration) jcache.Expiry { return jcache.Never() },
-		"now":   func(time.Duration) jcache.Expiry { return jcache.Now() },
-		"after": jcache.After,
+		"keep":  func(time.Duration) jcache.Expiry { return jcache.KeepExpiry() },
+		"never": func(time.Duration) jcache.Expiry { return jcache.ExpireNever() },
+		"now":   func(time.Duration) jcache.Expiry { return jcache.ExpireNow() },
+		"after": jcache.ExpireAfter,
 	} {
 		a := now
 		switch q {
@@ -114,7 +114,7 @@ func policiesFor(q question) []policy {
 
 // builtIn returns the policies of package jcache.
 func builtIn() []policy {
-	keep, never, now, after := jcache.Keep(), jcache.Never(), jcache.Now(), jcache.After(lifeOfPolicy)
+	keep, never, now, after := jcache.KeepExpiry(), jcache.ExpireNever(), jcache.ExpireNow(), jcache.ExpireAfter(lifeOfPolicy)
 	return []policy{
 		{"eternal", jcache.Eternal[string, string](), answers{never, keep, never}, nil},
 		{"created", jcache.Created[string, string](lifeOfPolicy), answers{after, keep, keep}, nil},
@@ -128,11 +128,11 @@ func builtIn() []policy {
 	}
 }
 
-// lifeOf returns how long an entry lives by an answer that is neither Keep nor Now;
+// lifeOf returns how long an entry lives by an answer that is neither KeepExpiry nor ExpireNow;
 // zero is for ever.
 func lifeOf(x jcache.Expiry) time.Duration {
 	for _, d := range []time.Duration{lifeFromCreate, lifeFromAccess, lifeFromUpdate, lifeAtFirst, lifeOfPolicy, lifeOfOwn} {
-		if x == jcache.After(d) {
+		if x == jcache.ExpireAfter(d) {
 			return d
 		}
 	}

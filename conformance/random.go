@@ -43,7 +43,7 @@ func randomCases() []testCase {
 			run: func(e *env) {
 				random := rand.New(rand.NewPCG(e.suite.seed, uint64(i)))
 				m := e.manager(0)
-				cache := createCache(e, m, e.name, jcache.Options[string, string]{Expiry: keepAll{}})
+				cache := createCache(e, m, e.name, jcache.Options[string, string]{ExpiryPolicy: keepAll{}})
 				steps := randomSteps(e, random)
 				n, wrong := replay(e, cache, steps)
 				if wrong == "" {
@@ -71,7 +71,7 @@ func randomSteps(e *env, random *rand.Rand) []step {
 	pick := func(list []string) string { return list[random.IntN(len(list))] }
 	keys := []string{"a", "b", "c", "d"}
 	values := []string{valueMark + "1", valueMark + "2", valueMark + "3"}
-	expiries := []jcache.Expiry{jcache.Keep(), jcache.Never(), jcache.Now(), jcache.After(lifeFromCreate), jcache.After(lifeFromUpdate)}
+	expiries := []jcache.Expiry{jcache.KeepExpiry(), jcache.ExpireNever(), jcache.ExpireNow(), jcache.ExpireAfter(lifeFromCreate), jcache.ExpireAfter(lifeFromUpdate)}
 	steps := make([]step, randomLength)
 	for i := range steps {
 		s := step{op: operations[random.IntN(len(operations))], value: pick(values), old: pick(values)}
@@ -111,7 +111,7 @@ func replay(e *env, cache stringCache, steps []step) (at int, wrong string) {
 				}
 			}
 		}
-		got, err := s.op.run(e.ctx, cache.WithExpiry(s.policy.policy), keys, s.value, s.old)
+		got, err := s.op.run(e.ctx, cache.WithExpiryPolicy(s.policy.policy), keys, s.value, s.old)
 		if err != nil {
 			return i, fmt.Sprintf("%s: %v", s.op.name, err)
 		}

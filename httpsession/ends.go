@@ -39,8 +39,8 @@ func openEnds(ctx context.Context, caches *jcache.CacheManager, opts Options) (*
 	e := &ends{rejoined: caches.Rejoined, least: longestLife(opts) + longestSplit}
 	var err error
 	e.cache, err = jcache.CreateCache(ctx, caches, opts.CacheName+".ended", jcache.Options[string, record]{
-		Codec:  recordCodec{},
-		Expiry: markPolicy{}, // no LongestTTL: a mark is put, which needs none, and never replaced
+		Codec:        recordCodec{},
+		ExpiryPolicy: markPolicy{}, // no LongestTTL: a mark is put, which needs none, and never replaced
 	})
 	return e, err
 }
@@ -57,9 +57,13 @@ func (e *ends) needed() bool {
 // markPolicy keeps a mark for its own idle time.
 type markPolicy struct{}
 
-func (markPolicy) OnCreate(_ string, r record) jcache.Expiry { return jcache.After(r.maxInactive) }
-func (markPolicy) OnUpdate(_ string, r record) jcache.Expiry { return jcache.After(r.maxInactive) }
-func (markPolicy) OnAccess(string, record) jcache.Expiry     { return jcache.Keep() }
+func (markPolicy) OnCreate(_ string, r record) jcache.Expiry {
+	return jcache.ExpireAfter(r.maxInactive)
+}
+func (markPolicy) OnUpdate(_ string, r record) jcache.Expiry {
+	return jcache.ExpireAfter(r.maxInactive)
+}
+func (markPolicy) OnAccess(string, record) jcache.Expiry { return jcache.KeepExpiry() }
 
 // sessionMark and idMark are the keys of marks.
 func sessionMark(origin []byte) string { return "session." + keyOf(storeHash(origin)) }

@@ -9,7 +9,7 @@ import (
 )
 
 // Any process that links this package can merge sessions, be it without a Manager.
-func init() { jcache.RegisterMerge(codecID, mergeSessions) }
+func init() { jcache.RegisterMerge(recordCodec{}, mergeSessions) }
 
 // mergeSessions makes one session of what the two sides of a split grid have. Each
 // attribute is as it was changed last, on whichever side; so is the idle time. The session

@@ -163,9 +163,9 @@ func (r *record) expiry(used, now time.Time, lifetime time.Duration) jcache.Expi
 		}
 	}
 	if left < 0 {
-		return jcache.Never()
+		return jcache.ExpireNever()
 	}
-	return jcache.After(left)
+	return jcache.ExpireAfter(left)
 }
 
 // touched is when a use was last recorded by moving the record's deadline; ok is false if

@@ -156,7 +156,7 @@ func TestRecordsLiveNoLongerThanTheirSessions(t *testing.T) {
 		}
 		policy := expiryPolicy{func() time.Duration { return lifetime }}
 		for op, got := range map[string]jcache.Expiry{"create": policy.OnCreate("k", written), "update": policy.OnUpdate("k", written)} {
-			if got != jcache.After(want) {
+			if got != jcache.ExpireAfter(want) {
 				t.Fatalf("seed %d, %s: idle %v, lifetime %v, age %v: %v, want %v", seed, op, idle, lifetime, age, got, want)
 			}
 		}

@@ -25,9 +25,9 @@ type entry = jcache.Entry[string, record]
 
 func openStore(ctx context.Context, caches *jcache.CacheManager, opts Options, lifetime func() time.Duration, damaged func(error)) (store, error) {
 	cache, err := jcache.CreateCache(ctx, caches, opts.CacheName, jcache.Options[string, record]{
-		Codec:      recordCodec{},
-		Expiry:     expiryPolicy{lifetime},
-		LongestTTL: longestLife(opts),
+		Codec:        recordCodec{},
+		ExpiryPolicy: expiryPolicy{lifetime},
+		LongestTTL:   longestLife(opts),
 	})
 	if err != nil {
 		return store{}, err
@@ -66,7 +66,7 @@ type expiryPolicy struct {
 
 func (p expiryPolicy) OnCreate(_ string, r record) jcache.Expiry {
 	if r.state != live {
-		return jcache.After(tombstoneTTL)
+		return jcache.ExpireAfter(tombstoneTTL)
 	}
 	now := time.UnixMicro(r.stored) // it has just been made
 	return r.expiry(now, now, p.lifetime())
@@ -75,7 +75,7 @@ func (p expiryPolicy) OnCreate(_ string, r record) jcache.Expiry {
 func (p expiryPolicy) OnUpdate(key string, r record) jcache.Expiry { return p.OnCreate(key, r) }
 
 // OnAccess keeps the deadline: uses are recorded by touch, now and then.
-func (p expiryPolicy) OnAccess(string, record) jcache.Expiry { return jcache.Keep() }
+func (p expiryPolicy) OnAccess(string, record) jcache.Expiry { return jcache.KeepExpiry() }
 
 // find reads a session or its tombstone. One round trip, but for one that may have come back. A
 // damaged record is none.

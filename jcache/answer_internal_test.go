@@ -14,7 +14,7 @@ import (
 )
 
 func FuzzProcessorCall(f *testing.F) {
-	fixed := &fixedExpiry{create: After(time.Hour), access: Keep(), update: Never()}
+	fixed := &fixedExpiry{create: ExpireAfter(time.Hour), access: KeepExpiry(), update: ExpireNever()}
 	for _, c := range []processorCall{{}, {inRecord: true, limit: 1 << 20, key: "key", args: []byte("args")}, {fixed: fixed, key: "k"}} {
 		f.Add(c.append(nil))
 	}
@@ -39,7 +39,7 @@ func FuzzProcessorCall(f *testing.F) {
 			}
 		}
 		d := p.serve(item, true, data)
-		if _, err := parseAnswer(d.Output); err != nil && d.Change != driver.DecideNothing {
+		if _, err := parseAnswer(d.Output); err != nil && d.Change != driver.ChangeNothing {
 			t.Errorf("the answer is %v, and the decision %d", err, d.Change)
 		}
 		_, _ = parseAnswer(data)

@@ -43,7 +43,7 @@ func BenchmarkCache(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.Cleanup(func() { _ = m.Close(context.Background()) }) // memory has no errors
-			c, err := jcache.CreateCache(b.Context(), m, "bench", jcache.Options[string, int]{Expiry: bench.policy})
+			c, err := jcache.CreateCache(b.Context(), m, "bench", jcache.Options[string, int]{ExpiryPolicy: bench.policy})
 			if err != nil {
 				b.Fatal(err)
 			}

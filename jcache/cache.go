@@ -57,9 +57,9 @@ func (c *Cache[K, V]) Name() string { return c.name }
 // JSR-107: Cache.getCacheManager.
 func (c *Cache[K, V]) Manager() *CacheManager { return c.manager }
 
-// WithExpiry returns a view of the same cache whose operations ask another
+// WithExpiryPolicy returns a view of the same cache whose operations ask another
 // policy. Nil: Eternal. The policy stays the caller's: the cache does not close it.
-func (c *Cache[K, V]) WithExpiry(policy ExpiryPolicy[K, V]) *Cache[K, V] {
+func (c *Cache[K, V]) WithExpiryPolicy(policy ExpiryPolicy[K, V]) *Cache[K, V] {
 	view := *c
 	view.setPolicy(policy)
 	return &view

@@ -7,7 +7,7 @@
 //	manager, err := memory.Open(memory.Options{})
 //	…
 //	carts, err := jcache.CreateCache(ctx, manager, "carts", jcache.Options[string, Cart]{
-//		Expiry: jcache.Touched[string, Cart](30 * time.Minute),
+//		ExpiryPolicy: jcache.Touched[string, Cart](30 * time.Minute),
 //	})
 //	…
 //	err = carts.Put(ctx, "alice", cart)

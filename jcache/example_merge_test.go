@@ -35,7 +35,7 @@ func unite(a, b jcache.Revision) jcache.Revision {
 	return jcache.Revision{Value: value, Deadline: later}
 }
 
-func init() { jcache.RegisterMerge(tagsCodec{}.ID(), unite) }
+func init() { jcache.RegisterMerge(tagsCodec{}, unite) }
 
 func ExampleRegisterMerge() {
 	// Caches of tags are created with jcache.Options[string, Tags]{Codec: tagsCodec{}}.

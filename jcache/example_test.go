@@ -44,7 +44,7 @@ func ExampleCache() {
 // Of many processes that begin the same work, one gets it.
 func ExampleCache_PutIfAbsent() {
 	ctx := context.Background()
-	work, done := newCache(ctx, "work", jcache.Options[string, string]{Expiry: jcache.Created[string, string](time.Minute)})
+	work, done := newCache(ctx, "work", jcache.Options[string, string]{ExpiryPolicy: jcache.Created[string, string](time.Minute)})
 	defer done()
 
 	for _, server := range []string{"server 1", "server 2"} {
@@ -105,11 +105,11 @@ func ExampleCache_All() {
 }
 
 // A view of a cache gives what it writes another life time.
-func ExampleCache_WithExpiry() {
+func ExampleCache_WithExpiryPolicy() {
 	ctx := context.Background()
-	tokens, done := newCache(ctx, "tokens", jcache.Options[string, string]{Expiry: jcache.Created[string, string](time.Hour)})
+	tokens, done := newCache(ctx, "tokens", jcache.Options[string, string]{ExpiryPolicy: jcache.Created[string, string](time.Hour)})
 	defer done()
-	short := tokens.WithExpiry(jcache.Created[string, string](time.Minute))
+	short := tokens.WithExpiryPolicy(jcache.Created[string, string](time.Minute))
 	if err := tokens.Put(ctx, "api", "a"); err != nil {
 		log.Fatal(err)
 	}
@@ -131,19 +131,19 @@ type byRole struct{}
 
 func (byRole) OnCreate(_ string, role string) jcache.Expiry {
 	if role == "administrator" {
-		return jcache.After(10 * time.Minute)
+		return jcache.ExpireAfter(10 * time.Minute)
 	}
-	return jcache.After(8 * time.Hour)
+	return jcache.ExpireAfter(8 * time.Hour)
 }
 
-func (byRole) OnAccess(string, string) jcache.Expiry { return jcache.Keep() }
+func (byRole) OnAccess(string, string) jcache.Expiry { return jcache.KeepExpiry() }
 
 func (p byRole) OnUpdate(name, role string) jcache.Expiry { return p.OnCreate(name, role) }
 
 // An expiry policy of one's own sees the key and the value.
 func ExampleExpiryPolicy() {
 	ctx := context.Background()
-	roles, done := newCache(ctx, "roles", jcache.Options[string, string]{Expiry: byRole{}})
+	roles, done := newCache(ctx, "roles", jcache.Options[string, string]{ExpiryPolicy: byRole{}})
 	defer done()
 	if err := roles.PutAll(ctx, map[string]string{"alice": "administrator", "bob": "clerk"}); err != nil {
 		log.Fatal(err)

@@ -6,7 +6,7 @@ import (
 )
 
 // An Expiry is a policy's answer: when an entry shall expire. The zero value is
-// Keep.
+// KeepExpiry.
 type Expiry struct {
 	kind expiryKind
 	d    time.Duration
@@ -21,21 +21,21 @@ const (
 	expiryAfter
 )
 
-// Keep leaves the entry's deadline as it is. For a new entry that is Never.
-func Keep() Expiry { return Expiry{} }
+// KeepExpiry leaves the entry's deadline as it is. For a new entry that is ExpireNever.
+func KeepExpiry() Expiry { return Expiry{} }
 
-// Never makes the entry eternal.
-func Never() Expiry { return Expiry{kind: expiryNever} }
+// ExpireNever makes the entry eternal.
+func ExpireNever() Expiry { return Expiry{kind: expiryNever} }
 
-// Now makes the entry expire at once. A new entry is then not stored at all; an
+// ExpireNow makes the entry expire at once. A new entry is then not stored at all; an
 // entry that is read is still returned.
-func Now() Expiry { return Expiry{kind: expiryNow} }
+func ExpireNow() Expiry { return Expiry{kind: expiryNow} }
 
-// After makes the entry expire d from now, with a precision of a millisecond. A d
-// that is not positive is Now.
-func After(d time.Duration) Expiry {
+// ExpireAfter makes the entry expire d from now, with a precision of a millisecond. A d
+// that is not positive is ExpireNow.
+func ExpireAfter(d time.Duration) Expiry {
 	if d <= 0 {
-		return Now()
+		return ExpireNow()
 	}
 	return Expiry{kind: expiryAfter, d: d}
 }
@@ -73,35 +73,35 @@ func (p *fixedPolicy[K, V]) fixed() *fixedExpiry  { return &p.fixedExpiry }
 // JSR-107: EternalExpiryPolicy; there an update keeps the deadline, of which a cache
 // with one policy has none.
 func Eternal[K comparable, V any]() ExpiryPolicy[K, V] {
-	return &fixedPolicy[K, V]{fixedExpiry{create: Never(), update: Never()}}
+	return &fixedPolicy[K, V]{fixedExpiry{create: ExpireNever(), update: ExpireNever()}}
 }
 
 // Created entries expire d after they were created.
 //
 // JSR-107: CreatedExpiryPolicy.
 func Created[K comparable, V any](d time.Duration) ExpiryPolicy[K, V] {
-	return &fixedPolicy[K, V]{fixedExpiry{create: After(d), longest: d}}
+	return &fixedPolicy[K, V]{fixedExpiry{create: ExpireAfter(d), longest: d}}
 }
 
 // Accessed entries expire d after they were created or last read.
 //
 // JSR-107: AccessedExpiryPolicy.
 func Accessed[K comparable, V any](d time.Duration) ExpiryPolicy[K, V] {
-	return &fixedPolicy[K, V]{fixedExpiry{create: After(d), access: After(d), longest: d}}
+	return &fixedPolicy[K, V]{fixedExpiry{create: ExpireAfter(d), access: ExpireAfter(d), longest: d}}
 }
 
 // Modified entries expire d after they were created or last updated.
 //
 // JSR-107: ModifiedExpiryPolicy.
 func Modified[K comparable, V any](d time.Duration) ExpiryPolicy[K, V] {
-	return &fixedPolicy[K, V]{fixedExpiry{create: After(d), update: After(d), longest: d}}
+	return &fixedPolicy[K, V]{fixedExpiry{create: ExpireAfter(d), update: ExpireAfter(d), longest: d}}
 }
 
 // Touched entries expire d after they were created, last updated or last read.
 //
 // JSR-107: TouchedExpiryPolicy.
 func Touched[K comparable, V any](d time.Duration) ExpiryPolicy[K, V] {
-	return &fixedPolicy[K, V]{fixedExpiry{create: After(d), access: After(d), update: After(d), longest: d}}
+	return &fixedPolicy[K, V]{fixedExpiry{create: ExpireAfter(d), access: ExpireAfter(d), update: ExpireAfter(d), longest: d}}
 }
 
 // ExpiryPolicyNames returns the names that NewExpiryPolicy knows.

@@ -44,7 +44,7 @@ func create[K comparable, V any](t testing.TB, opts jcache.Options[K, V], disabl
 
 func TestPolicies(t *testing.T) {
 	const d = time.Minute
-	keep, never, now, after := jcache.Keep(), jcache.Never(), jcache.Now(), jcache.After(d)
+	keep, never, now, after := jcache.KeepExpiry(), jcache.ExpireNever(), jcache.ExpireNow(), jcache.ExpireAfter(d)
 	type answers struct{ create, access, update jcache.Expiry }
 	for name, test := range map[string]struct {
 		policy jcache.ExpiryPolicy[string, int]
@@ -75,7 +75,7 @@ func TestNewExpiryPolicy(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if p, err := jcache.NewExpiryPolicy[string, int]("", 0); err != nil || p.OnCreate("", 0) != jcache.Never() {
+	if p, err := jcache.NewExpiryPolicy[string, int]("", 0); err != nil || p.OnCreate("", 0) != jcache.ExpireNever() {
 		t.Errorf("the empty name: %v, want eternal", err)
 	}
 	for _, bad := range []struct {
@@ -102,7 +102,7 @@ func TestEternalEndsDeadlines(t *testing.T) {
 	for name, write := range writes {
 		for _, disabled := range [][]driver.Feature{nil, {driver.FeatureExchange, driver.FeatureBatchPut}} {
 			c := create(t, jcache.Options[string, int]{}, disabled...)
-			if err := c.WithExpiry(jcache.Created[string, int](time.Hour)).Put(ctx, "k", 1); err != nil {
+			if err := c.WithExpiryPolicy(jcache.Created[string, int](time.Hour)).Put(ctx, "k", 1); err != nil {
 				t.Fatal(err)
 			}
 			if err := write(c); err != nil {
@@ -117,7 +117,7 @@ func TestEternalEndsDeadlines(t *testing.T) {
 
 // The longest duration is as good as any.
 func TestLongDurations(t *testing.T) {
-	c := create(t, jcache.Options[string, int]{Expiry: jcache.Created[string, int](math.MaxInt64)})
+	c := create(t, jcache.Options[string, int]{ExpiryPolicy: jcache.Created[string, int](math.MaxInt64)})
 	if err := c.Put(t.Context(), "k", 1); err != nil {
 		t.Fatal(err)
 	}

@@ -33,8 +33,8 @@ func TestMissingProcessor(t *testing.T) {
 }
 
 func TestMissingPolicyIsEternal(t *testing.T) {
-	ctx, c := t.Context(), create(t, jcache.Options[string, int]{Expiry: jcache.Created[string, int](time.Hour)})
-	view := c.WithExpiry(nil)
+	ctx, c := t.Context(), create(t, jcache.Options[string, int]{ExpiryPolicy: jcache.Created[string, int](time.Hour)})
+	view := c.WithExpiryPolicy(nil)
 	if err := view.Put(ctx, "k", 1); err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func TestEveryCallIsBounded(t *testing.T) {
 	}
 	defer m.Close(context.Background()) //nolint:errcheck // memory has no errors
 	ctx := context.Background()
-	c, err := jcache.CreateCache(ctx, m, "test", jcache.Options[string, int]{Expiry: jcache.Touched[string, int](time.Hour)})
+	c, err := jcache.CreateCache(ctx, m, "test", jcache.Options[string, int]{ExpiryPolicy: jcache.Touched[string, int](time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

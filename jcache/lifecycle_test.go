@@ -261,14 +261,14 @@ func TestWhatACacheOwnsIsClosed(t *testing.T) {
 	} {
 		_, m := newStage(t, calm)
 		policy, codec, view := newCloser(oops), newCloser(ouch), newCloser(oops)
-		c, err := jcache.CreateCache(ctx, m, "c", jcache.Options[string, int]{Expiry: policy, Codec: codec})
+		c, err := jcache.CreateCache(ctx, m, "c", jcache.Options[string, int]{ExpiryPolicy: policy, Codec: codec})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.WithExpiry(view).Put(ctx, "k", 1); err != nil {
+		if err := c.WithExpiryPolicy(view).Put(ctx, "k", 1); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := jcache.CreateCache(ctx, m, "c", jcache.Options[string, int]{Expiry: view}); err == nil || view.closed.Load() != 0 {
+		if _, err := jcache.CreateCache(ctx, m, "c", jcache.Options[string, int]{ExpiryPolicy: view}); err == nil || view.closed.Load() != 0 {
 			t.Errorf("a creation that was refused: %v, closed %d times", err, view.closed.Load())
 		}
 		if err := shut(m, c); !errors.Is(err, oops) || !errors.Is(err, ouch) {
@@ -284,7 +284,7 @@ func TestWhatACacheOwnsIsClosed(t *testing.T) {
 	_, m := newStage(t, calm)
 	both := newCloser(nil)
 	both.panics = true
-	c, err := jcache.CreateCache(ctx, m, "c", jcache.Options[string, int]{Expiry: both, Codec: both})
+	c, err := jcache.CreateCache(ctx, m, "c", jcache.Options[string, int]{ExpiryPolicy: both, Codec: both})
 	if err != nil {
 		t.Fatal(err)
 	}

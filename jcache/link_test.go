@@ -80,7 +80,7 @@ func startWithout(t *testing.T, seed uint64) {
 				break
 			}
 			reached := m.Reached() && server.up.Load()
-			brief := c.WithExpiry(jcache.Created[string, int](time.Hour))
+			brief := c.WithExpiryPolicy(jcache.Created[string, int](time.Hour))
 			if err := brief.Put(ctx, "k", 7); err == nil && name == "refused" || err != nil && !excused(server, name, err, reached) {
 				t.Errorf("put to %s, reached %v: %v", name, reached, err)
 			}
@@ -139,7 +139,7 @@ func TestArrivalAmongCallers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close(context.Background()) //nolint:errcheck // what it may say is tested elsewhere
-	c, err := jcache.CreateCache(t.Context(), m, "a", jcache.Options[string, int]{Expiry: jcache.Created[string, int](time.Hour)})
+	c, err := jcache.CreateCache(t.Context(), m, "a", jcache.Options[string, int]{ExpiryPolicy: jcache.Created[string, int](time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

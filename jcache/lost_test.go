@@ -94,23 +94,23 @@ func TestLostAcknowledgements(t *testing.T) {
 			return "", c.RemoveKeys(ctx, "k")
 		}, "", 0, nil, known, unknown},
 		{"put of what expires at once", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
-			return "", c.WithExpiry(jcache.Modified[string, int](0)).Put(ctx, "k", 2)
+			return "", c.WithExpiryPolicy(jcache.Modified[string, int](0)).Put(ctx, "k", 2)
 		}, "", 0, nil, known, unknown},
 		{"get that touches", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
-			v, ok, err := c.WithExpiry(jcache.Touched[string, int](time.Hour)).Get(ctx, "k")
+			v, ok, err := c.WithExpiryPolicy(jcache.Touched[string, int](time.Hour)).Get(ctx, "k")
 			return show(v, ok, err)
 		}, "1 true", 1, nil, known, known},
 		{"get that touches, without touch", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
-			v, ok, err := c.WithExpiry(jcache.Touched[string, int](time.Hour)).Get(ctx, "k")
+			v, ok, err := c.WithExpiryPolicy(jcache.Touched[string, int](time.Hour)).Get(ctx, "k")
 			return show(v, ok, err)
 		}, "1 true", 1, bare, known, known},
 		{"get that expires", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
-			v, ok, err := c.WithExpiry(jcache.Accessed[string, int](0)).Get(ctx, "k")
+			v, ok, err := c.WithExpiryPolicy(jcache.Accessed[string, int](0)).Get(ctx, "k")
 			return show(v, ok, err)
 		}, "1 true", 0, nil, known, known},
 		{"invoke that retimes", 1, func(ctx context.Context, c *jcache.Cache[string, int]) (string, error) {
 			v, err := jcache.Invoke(ctx, c, "k", func(_ context.Context, e *numberEntry) (int, error) {
-				e.SetExpiry(jcache.After(time.Hour))
+				e.SetExpiry(jcache.ExpireAfter(time.Hour))
 				n, _, err := e.Value()
 				return n, err
 			})

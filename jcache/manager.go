@@ -82,7 +82,7 @@ func declare(caches []CacheConfig) (map[string]CacheConfig, error) {
 		}
 		declared[c.Name] = c
 		errs = append(errs, checkName(c.Name))
-		if _, err := NewExpiryPolicy[string, any](c.ExpiryPolicy, c.Expiry); err != nil {
+		if _, err := NewExpiryPolicy[string, any](c.ExpiryPolicy, c.ExpiryDuration); err != nil {
 			errs = append(errs, fmt.Errorf("cache %s: %w", c.Name, err))
 		}
 		if _, err := codec.FormatOf(c.Codec); err != nil {
@@ -182,13 +182,13 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 	if err != nil {
 		return nil, err
 	}
-	owned := []any{opts.Expiry, opts.Codec}
+	owned := []any{opts.ExpiryPolicy, opts.Codec}
 	if declared, ok := m.declared[name]; ok {
-		if opts.Expiry != nil {
-			return nil, fmt.Errorf("%w: the configuration declares the cache's expiry; Options.Expiry must be nil", ErrInvalid)
+		if opts.ExpiryPolicy != nil {
+			return nil, fmt.Errorf("%w: the configuration declares the cache's expiry; Options.ExpiryPolicy must be nil", ErrInvalid)
 		}
 		opts.Statistics = opts.Statistics || declared.Statistics
-		opts.Expiry, _ = NewExpiryPolicy[K, V](declared.ExpiryPolicy, declared.Expiry) // NewManager has checked it
+		opts.ExpiryPolicy, _ = NewExpiryPolicy[K, V](declared.ExpiryPolicy, declared.ExpiryDuration) // NewManager has checked it
 		if declared.Codec != "" {
 			if opts.Codec != nil {
 				return nil, fmt.Errorf("%w: the configuration declares the cache's codec; Options.Codec must be nil", ErrInvalid)
@@ -210,7 +210,7 @@ func open[K comparable, V any](ctx context.Context, m *CacheManager, name string
 	if c.codec == nil {
 		c.codec = Tagged[V]()
 	}
-	c.setPolicy(opts.Expiry)
+	c.setPolicy(opts.ExpiryPolicy)
 	longest := opts.LongestTTL
 	if c.fixed != nil {
 		longest = c.fixed.longest

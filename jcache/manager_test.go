@@ -17,7 +17,7 @@ import (
 func TestDeclaredCaches(t *testing.T) {
 	ctx := t.Context()
 	m := openMemory(t, jcache.ManagerOptions{Caches: []jcache.CacheConfig{
-		{Name: "short", ExpiryPolicy: "modified", Expiry: time.Minute},
+		{Name: "short", ExpiryPolicy: "modified", ExpiryDuration: time.Minute},
 		{Name: "plain"},
 	}})
 	names := func() []string {
@@ -51,7 +51,7 @@ func TestDeclaredCaches(t *testing.T) {
 		t.Errorf("names with one of two open: %v", got)
 	}
 	// The program may say the rest, but not contradict the declaration.
-	if _, err := jcache.CreateCache(ctx, m, "plain", jcache.Options[string, int]{Expiry: jcache.Eternal[string, int]()}); !errors.Is(err, jcache.ErrInvalid) {
+	if _, err := jcache.CreateCache(ctx, m, "plain", jcache.Options[string, int]{ExpiryPolicy: jcache.Eternal[string, int]()}); !errors.Is(err, jcache.ErrInvalid) {
 		t.Errorf("two policies: got error %v, want ErrInvalid", err)
 	}
 	if c, err := jcache.CreateCache(ctx, m, "plain", jcache.Options[string, int]{Codec: jcache.JSON[int]()}); err != nil || c.Name() != "plain" {
@@ -64,9 +64,9 @@ func TestBadDeclarations(t *testing.T) {
 		"no name":           {{}},
 		"a bad name":        {{Name: "a/b"}},
 		"a name twice":      {{Name: "a"}, {Name: "a"}},
-		"an unknown policy": {{Name: "a", ExpiryPolicy: "sometimes", Expiry: time.Second}},
+		"an unknown policy": {{Name: "a", ExpiryPolicy: "sometimes", ExpiryDuration: time.Second}},
 		"no duration":       {{Name: "a", ExpiryPolicy: "created"}},
-		"a duration alone":  {{Name: "a", Expiry: time.Second}},
+		"a duration alone":  {{Name: "a", ExpiryDuration: time.Second}},
 	} {
 		p, err := memory.Connect(memory.Options{})
 		if err != nil {

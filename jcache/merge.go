@@ -28,15 +28,17 @@ var merges struct {
 	byCodec [256]MergeFunc
 }
 
-// RegisterMerge makes known how entries are merged that were encoded by the Codec of that
-// ID, whichever cache they belong to. It is called when packages are initialised, in every
-// process that may keep entries. A codec that has a function already, or one that is the
-// default of this package, is a mistake in the program and panics: a value of one's own
-// that merges has a codec of its own.
+// RegisterMerge makes known how entries are merged that valueCodec encoded, whichever cache they
+// belong to. Records tell codecs apart by their ID, so that all types of values whose codecs have
+// the same ID share one function. It is called when packages are initialised, in every process
+// that may keep entries. A codec whose ID has a function already, or one that is the default of
+// this package, is a mistake in the program and panics: a value of one's own that merges has a
+// codec of its own.
 //
 // Providers that go on while the network is split call it when they find, afterwards, that
 // an entry was changed on both sides. Without a function the later write stays.
-func RegisterMerge(id byte, merge MergeFunc) {
+func RegisterMerge[V any](valueCodec Codec[V], merge MergeFunc) {
+	id := valueCodec.ID()
 	merges.Lock()
 	defer merges.Unlock()
 	if id <= codec.IDGob || merge == nil {

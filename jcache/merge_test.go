@@ -21,7 +21,7 @@ func (letters) Append(dst []byte, s string) ([]byte, error) { return append(dst,
 func (letters) Decode(data []byte) (string, error)          { return string(data), nil }
 
 func init() {
-	jcache.RegisterMerge(lettersID, func(a, b jcache.Revision) jcache.Revision {
+	jcache.RegisterMerge(letters{}, func(a, b jcache.Revision) jcache.Revision {
 		if bytes.ContainsRune(a.Value, '!') || bytes.ContainsRune(b.Value, '!') {
 			panic("on purpose")
 		}
@@ -59,7 +59,7 @@ func items(t *testing.T, opts jcache.Options[string, string], disabled []driver.
 		t.Fatal(err)
 	}
 	for i, value := range values {
-		if err := c.WithExpiry(jcache.Created[string, string](time.Duration(i+1)*time.Hour)).Put(t.Context(), value, value); err != nil {
+		if err := c.WithExpiryPolicy(jcache.Created[string, string](time.Duration(i+1)*time.Hour)).Put(t.Context(), value, value); err != nil {
 			t.Fatal(err)
 		}
 		item, _, err := raw.Get(t.Context(), value)
@@ -106,11 +106,11 @@ func TestWhatDoesNotMerge(t *testing.T) {
 		}
 	}
 	for what, register := range map[string]func(){
-		"the same codec again": func() { jcache.RegisterMerge(lettersID, func(a, _ jcache.Revision) jcache.Revision { return a }) },
+		"the same codec again": func() { jcache.RegisterMerge(letters{}, func(a, _ jcache.Revision) jcache.Revision { return a }) },
 		"the default codec": func() {
-			jcache.RegisterMerge(jcache.Tagged[int]().ID(), func(a, _ jcache.Revision) jcache.Revision { return a })
+			jcache.RegisterMerge(jcache.Tagged[int](), func(a, _ jcache.Revision) jcache.Revision { return a })
 		},
-		"no function": func() { jcache.RegisterMerge(lettersID+1, nil) },
+		"no function": func() { jcache.RegisterMerge(rawCodec(lettersID+1), nil) },
 	} {
 		func() {
 			defer func() {

@@ -8,9 +8,9 @@ import "time"
 // A policy or codec that is an io.Closer belongs to the cache as soon as it is created, and
 // is closed with it.
 type Options[K comparable, V any] struct {
-	// Expiry decides when entries expire. Nil: the policy that the
+	// ExpiryPolicy decides when entries expire. Nil: the policy that the
 	// configuration declares for the cache's name, or else Eternal.
-	Expiry ExpiryPolicy[K, V]
+	ExpiryPolicy ExpiryPolicy[K, V]
 
 	// LongestTTL is the longest life that an Expiry of your own gives an entry,
 	// counted from its last write or touch. Some providers can then keep
@@ -46,9 +46,9 @@ type Options[K comparable, V any] struct {
 type CacheConfig struct {
 	// Name of the cache: 1 to 128 of the characters A–Z a–z 0–9 . _ -
 	Name string
-	// ExpiryPolicy is a name for NewExpiryPolicy, and Expiry its duration.
-	ExpiryPolicy string
-	Expiry       time.Duration
+	// ExpiryPolicy is a name for NewExpiryPolicy, and ExpiryDuration its duration.
+	ExpiryPolicy   string
+	ExpiryDuration time.Duration
 	// Codec is the name of the format that encodes values: "cbor", "json", "gob", or
 	// one of codec.RegisterFormat. Empty: Options.Codec, or "cbor".
 	Codec string

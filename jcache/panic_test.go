@@ -29,12 +29,12 @@ func (f *fuse) blow(at string) {
 	}
 }
 
-func (f *fuse) OnCreate(string, int) jcache.Expiry { f.blow("OnCreate"); return jcache.Never() }
+func (f *fuse) OnCreate(string, int) jcache.Expiry { f.blow("OnCreate"); return jcache.ExpireNever() }
 func (f *fuse) OnAccess(string, int) jcache.Expiry {
 	f.blow("OnAccess")
-	return jcache.After(time.Hour)
+	return jcache.ExpireAfter(time.Hour)
 }
-func (f *fuse) OnUpdate(string, int) jcache.Expiry { f.blow("OnUpdate"); return jcache.Never() }
+func (f *fuse) OnUpdate(string, int) jcache.Expiry { f.blow("OnUpdate"); return jcache.ExpireNever() }
 
 func (f *fuse) ID() byte { return 200 }
 
@@ -139,9 +139,9 @@ func TestPanics(t *testing.T) {
 		for _, fixed := range []bool{false, true} {
 			for _, at := range places {
 				f := &fuse{at: at}
-				opts := jcache.Options[string, int]{Codec: f, Equal: f.Equal, Expiry: f}
+				opts := jcache.Options[string, int]{Codec: f, Equal: f.Equal, ExpiryPolicy: f}
 				if fixed {
-					opts.Expiry = jcache.Touched[string, int](time.Hour)
+					opts.ExpiryPolicy = jcache.Touched[string, int](time.Hour)
 				}
 				tr := newTrouble(t, opts, disabled...)
 				c, ctx := tr.cache, t.Context()

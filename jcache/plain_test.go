@@ -58,15 +58,15 @@ func (p *plain) put(key string, value int) (stored bool) {
 
 func (p *plain) keep(key string, e plainEntry, answer jcache.Expiry, live bool) bool {
 	switch answer {
-	case jcache.Now():
+	case jcache.ExpireNow():
 		delete(p.entries, key)
 		if live { // updated, and then gone
 			p.counts.Puts++
 		}
 		return false
-	case jcache.Never():
+	case jcache.ExpireNever():
 		e.deadline = time.Time{}
-	case jcache.After(plainLife):
+	case jcache.ExpireAfter(plainLife):
 		e.deadline = time.Now().Add(plainLife)
 	}
 	p.entries[key] = e
@@ -76,12 +76,12 @@ func (p *plain) keep(key string, e plainEntry, answer jcache.Expiry, live bool) 
 
 func (p *plain) use(key string, e plainEntry) {
 	switch p.access {
-	case jcache.Now():
+	case jcache.ExpireNow():
 		delete(p.entries, key)
-	case jcache.Never():
+	case jcache.ExpireNever():
 		e.deadline = time.Time{}
 		p.entries[key] = e
-	case jcache.After(plainLife):
+	case jcache.ExpireAfter(plainLife):
 		e.deadline = time.Now().Add(plainLife)
 		p.entries[key] = e
 	}
@@ -137,29 +137,29 @@ func testPlain(t *testing.T, seed, round uint64) {
 	p := &plain{entries: make(map[string]plainEntry)}
 	var policy jcache.ExpiryPolicy[string, int] = answers{p}
 	fixed := true
-	switch after := jcache.After(plainLife); r.IntN(6) {
+	switch after := jcache.ExpireAfter(plainLife); r.IntN(6) {
 	case 0:
-		policy, p.create, p.access, p.update = jcache.Eternal[string, int](), jcache.Never(), jcache.Keep(), jcache.Never()
+		policy, p.create, p.access, p.update = jcache.Eternal[string, int](), jcache.ExpireNever(), jcache.KeepExpiry(), jcache.ExpireNever()
 	case 1:
 		policy, p.create, p.access, p.update = jcache.Touched[string, int](plainLife), after, after, after
 	case 2:
-		policy, p.create, p.access, p.update = jcache.Modified[string, int](plainLife), after, jcache.Keep(), after
+		policy, p.create, p.access, p.update = jcache.Modified[string, int](plainLife), after, jcache.KeepExpiry(), after
 	case 3:
-		policy, p.create, p.access, p.update = jcache.Created[string, int](plainLife), after, jcache.Keep(), jcache.Keep()
+		policy, p.create, p.access, p.update = jcache.Created[string, int](plainLife), after, jcache.KeepExpiry(), jcache.KeepExpiry()
 	default:
 		fixed = false
 	}
-	c, err := jcache.CreateCache(t.Context(), m, "plain", jcache.Options[string, int]{Expiry: policy, Statistics: true})
+	c, err := jcache.CreateCache(t.Context(), m, "plain", jcache.Options[string, int]{ExpiryPolicy: policy, Statistics: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var script []string
 	for range 60 {
 		if !fixed {
-			any := []jcache.Expiry{jcache.Keep(), jcache.Never(), jcache.Now(), jcache.After(plainLife)}
+			any := []jcache.Expiry{jcache.KeepExpiry(), jcache.ExpireNever(), jcache.ExpireNow(), jcache.ExpireAfter(plainLife)}
 			p.create, p.access, p.update = any[r.IntN(4)], any[r.IntN(4)], any[r.IntN(4)]
-			if p.create == jcache.Keep() {
-				p.create = jcache.Never()
+			if p.create == jcache.KeepExpiry() {
+				p.create = jcache.ExpireNever()
 			}
 		}
 		name, got, want := step(t, r, c, p)

@@ -47,7 +47,7 @@ func RegisterProcessor[K comparable, V, A, T any](name string, opts Options[K, V
 	if err != nil {
 		panic("jcache: processor " + name + ": " + err.Error())
 	}
-	p := &RegisteredProcessor[K, V, A, T]{name: name, keys: keys, codec: opts.Codec, policy: opts.Expiry, run: run}
+	p := &RegisteredProcessor[K, V, A, T]{name: name, keys: keys, codec: opts.Codec, policy: opts.ExpiryPolicy, run: run}
 	if p.codec == nil {
 		p.codec = Tagged[V]()
 	}
@@ -212,11 +212,11 @@ func (p *RegisteredProcessor[K, V, A, T]) execute(present driver.Item, found boo
 	d = driver.Decision{Record: ch.Record, Deadline: engine.Time(ch.Deadline), Output: answer}
 	switch {
 	case ch.Act == engine.Put:
-		d.Change = driver.DecideStore
+		d.Change = driver.ChangeStore
 	case ch.Act == engine.Remove && seen.Live:
-		d.Change = driver.DecideRemove
+		d.Change = driver.ChangeRemove
 	case ch.Act == engine.Retime:
-		d.Change = driver.DecideRetime
+		d.Change = driver.ChangeRetime
 	}
 	return d, nil
 }

@@ -43,7 +43,7 @@ func TestProcessorNamesAreUnique(t *testing.T) {
 // A registered processor is one call of the driver. Where it cannot be, it is a read and a
 // swap; the result is the same.
 func TestWhereProcessorsRun(t *testing.T) {
-	twice := func(string, int) jcache.Expiry { return jcache.After(time.Hour) }
+	twice := func(string, int) jcache.Expiry { return jcache.ExpireAfter(time.Hour) }
 	for _, test := range []struct {
 		name     string
 		opts     jcache.Options[string, int]
@@ -51,9 +51,9 @@ func TestWhereProcessorsRun(t *testing.T) {
 		calls    string
 	}{
 		{"where the entry is", jcache.Options[string, int]{}, nil, "Invoke"},
-		{"under a policy of this package", jcache.Options[string, int]{Expiry: jcache.Touched[string, int](time.Hour)}, nil, "Invoke"},
+		{"under a policy of this package", jcache.Options[string, int]{ExpiryPolicy: jcache.Touched[string, int](time.Hour)}, nil, "Invoke"},
 		{"without touch", jcache.Options[string, int]{}, []driver.Feature{driver.FeatureTouch}, "Invoke"},
-		{"under a policy of one's own", jcache.Options[string, int]{Expiry: ownPolicy(twice)}, nil, "Get Swap"},
+		{"under a policy of one's own", jcache.Options[string, int]{ExpiryPolicy: ownPolicy(twice)}, nil, "Get Swap"},
 		{"with another codec", jcache.Options[string, int]{Codec: jcache.JSON[int]()}, nil, "Get Swap"},
 		{"without invoke", jcache.Options[string, int]{}, []driver.Feature{driver.FeatureInvoke}, "Get Swap"},
 	} {
@@ -88,11 +88,11 @@ func TestWhereProcessorsRun(t *testing.T) {
 type ownPolicy func(string, int) jcache.Expiry
 
 func (p ownPolicy) OnCreate(k string, v int) jcache.Expiry { return p(k, v) }
-func (p ownPolicy) OnAccess(string, int) jcache.Expiry     { return jcache.Keep() }
+func (p ownPolicy) OnAccess(string, int) jcache.Expiry     { return jcache.KeepExpiry() }
 func (p ownPolicy) OnUpdate(k string, v int) jcache.Expiry { return p(k, v) }
 
 var hourly = jcache.RegisterProcessor("jcache_test.hourly",
-	jcache.Options[string, int]{Expiry: ownPolicy(func(string, int) jcache.Expiry { return jcache.After(time.Hour) })},
+	jcache.Options[string, int]{ExpiryPolicy: ownPolicy(func(string, int) jcache.Expiry { return jcache.ExpireAfter(time.Hour) })},
 	func(e *numberEntry, to int) (bool, error) {
 		existed := e.Exists()
 		e.SetValue(to)
@@ -101,7 +101,7 @@ var hourly = jcache.RegisterProcessor("jcache_test.hourly",
 
 // A policy that cannot travel is the one that the processor was registered with.
 func TestProcessorsOwnPolicy(t *testing.T) {
-	tr := newTrouble(t, jcache.Options[string, int]{Expiry: ownPolicy(func(string, int) jcache.Expiry { return jcache.After(time.Hour) })})
+	tr := newTrouble(t, jcache.Options[string, int]{ExpiryPolicy: ownPolicy(func(string, int) jcache.Expiry { return jcache.ExpireAfter(time.Hour) })})
 	tr.follow(func(c faulty.Call) faulty.Fault {
 		if c.Op != "Invoke" && c.Op != "Get" {
 			t.Errorf("a call of %s", c.Op)

@@ -39,7 +39,7 @@ func (c *scheme[K, V]) decode(seen *engine.Record) (V, error) {
 
 // access asks the policy what a read does to the entry.
 func (c *scheme[K, V]) access(key K, value V) engine.Change {
-	if c.fixed != nil && c.fixed.access == Keep() {
+	if c.fixed != nil && c.fixed.access == KeepExpiry() {
 		return engine.Change{}
 	}
 	return retime(c.policy.OnAccess(key, value))

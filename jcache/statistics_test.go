@@ -24,7 +24,7 @@ func TestStatisticsOfAManager(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	view := c.WithExpiry(jcache.Created[string, int](time.Hour))
+	view := c.WithExpiryPolicy(jcache.Created[string, int](time.Hour))
 	use := func() {
 		t.Helper()
 		if err := errors.Join(c.Put(ctx, "k", 1), view.Put(ctx, "k", 2)); err != nil {

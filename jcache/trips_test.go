@@ -61,7 +61,7 @@ func TestRoundTrips(t *testing.T) {
 			if want == "-" {
 				continue // unsupported
 			}
-			tr := newTrouble(t, jcache.Options[string, int]{Expiry: test.policy}, disabled...)
+			tr := newTrouble(t, jcache.Options[string, int]{ExpiryPolicy: test.policy}, disabled...)
 			if !test.absent {
 				if err := tr.calm.Put(t.Context(), "k", 1); err != nil {
 					t.Fatal(err)

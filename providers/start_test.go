@@ -239,7 +239,7 @@ func startsWithout(t *testing.T, name string, s starter) {
 	there["whenDown"] = "start"
 	m, err := open(t, name, there, 100*time.Millisecond)
 	servertest.Check(t, err)
-	c, err := jcache.CreateCache(t.Context(), m, "early", jcache.Options[string, int]{Expiry: jcache.Touched[string, int](time.Hour)})
+	c, err := jcache.CreateCache(t.Context(), m, "early", jcache.Options[string, int]{ExpiryPolicy: jcache.Touched[string, int](time.Hour)})
 	servertest.Check(t, err)
 	if _, _, err := c.Get(t.Context(), "k"); !errors.Is(err, jcache.ErrUnavailable) || errors.Is(err, jcache.ErrMisconfigured) || strings.Contains(err.Error(), password) {
 		t.Errorf("get without a server: %v, want %v", err, jcache.ErrUnavailable)

@@ -72,7 +72,7 @@ func servePeer(ctx context.Context, config []byte) (service, error) {
 	if err := json.Unmarshal(config, &c); err != nil {
 		return nil, err
 	}
-	g, err := c.connect(ctx, jcache.Options[string, []byte]{Expiry: jcache.Touched[string, []byte](idleTime)})
+	g, err := c.connect(ctx, jcache.Options[string, []byte]{ExpiryPolicy: jcache.Touched[string, []byte](idleTime)})
 	if err != nil {
 		return nil, err
 	}

@@ -33,9 +33,9 @@ type process struct {
 // start begins a process on a connection.
 func start(t *testing.T, m *jcache.CacheManager) process {
 	t.Helper()
-	cache, err := jcache.CreateCache(t.Context(), m, "entries", jcache.Options[string, int]{Expiry: jcache.Modified[string, int](time.Hour)})
+	cache, err := jcache.CreateCache(t.Context(), m, "entries", jcache.Options[string, int]{ExpiryPolicy: jcache.Modified[string, int](time.Hour)})
 	must(t, err)
-	brief, err := jcache.CreateCache(t.Context(), m, "brief", jcache.Options[string, int]{Expiry: jcache.Modified[string, int](briefLife)})
+	brief, err := jcache.CreateCache(t.Context(), m, "brief", jcache.Options[string, int]{ExpiryPolicy: jcache.Modified[string, int](briefLife)})
 	must(t, err)
 	sessions, err := httpsession.New(t.Context(), m, httpsession.Options{Cookie: httpsession.Cookie{AllowHTTP: true}})
 	must(t, err)

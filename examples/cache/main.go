@@ -26,7 +26,7 @@ func run(ctx context.Context) error {
 	defer manager.Close(ctx) //nolint:errcheck // memory has nothing to lose
 
 	greetings, err := jcache.CreateCache(ctx, manager, "greetings", jcache.Options[string, string]{
-		Expiry: jcache.Created[string, string](time.Hour),
+		ExpiryPolicy: jcache.Created[string, string](time.Hour),
 	})
 	if err != nil {
 		return err

@@ -72,7 +72,7 @@ func newHandler(cache *jcache.Cache[string, string], watch *clock) http.Handler 
 		if err != nil {
 			return "", false, err
 		}
-		return "", true, cache.WithExpiry(jcache.Created[string, string](d)).Put(ctx, key, body)
+		return "", true, cache.WithExpiryPolicy(jcache.Created[string, string](d)).Put(ctx, key, body)
 	})
 	route("DELETE /k/{key}", http.StatusNotFound, func(ctx context.Context, key, _ string) (string, bool, error) {
 		existed, err := cache.Remove(ctx, key)

@@ -16,10 +16,10 @@ type Processor func(present Item, found bool, args []byte) Decision
 // A Decision is what becomes of a key.
 type Decision struct {
 	Change Change
-	// Record is what DecideStore stores. Like every record it begins with a new
+	// Record is what ChangeStore stores. Like every record it begins with a new
 	// identifier and is no longer than Info.MaxRecordBytes.
 	Record []byte
-	// Deadline is that of the record, for DecideStore and DecideRetime. Zero: it
+	// Deadline is that of the record, for ChangeStore and ChangeRetime. Zero: it
 	// does not expire.
 	Deadline time.Time
 	// Output goes to the caller of Invoke.
@@ -31,15 +31,15 @@ type Change uint8
 
 // The changes.
 const (
-	// DecideNothing leaves everything as it is.
-	DecideNothing Change = iota
-	// DecideStore stores Record whatever was there.
-	DecideStore
-	// DecideRemove removes the key.
-	DecideRemove
-	// DecideRetime moves the deadline of the record that is there and keeps its
+	// ChangeNothing leaves everything as it is.
+	ChangeNothing Change = iota
+	// ChangeStore stores Record whatever was there.
+	ChangeStore
+	// ChangeRemove removes the key.
+	ChangeRemove
+	// ChangeRetime moves the deadline of the record that is there and keeps its
 	// token. Only a cache with Toucher is asked for it.
-	DecideRetime
+	ChangeRetime
 )
 
 var processors struct {

@@ -149,7 +149,7 @@ func TestCopiesExpire(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a, _ := onMemory(off...)(t)
 			c, err := jcache.CreateCache(t.Context(), a, "c", jcache.Options[string, string]{
-				Expiry: jcache.Created[string, string](150 * time.Millisecond), Near: near.Options{MaxAge: time.Hour},
+				ExpiryPolicy: jcache.Created[string, string](150 * time.Millisecond), Near: near.Options{MaxAge: time.Hour},
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -129,7 +129,7 @@ func (s *Store[V]) Set(ctx context.Context, key, value any, options ...store.Opt
 	o := store.ApplyOptionsWithDefault(store.ApplyOptions(s.opts...), options...)
 	c := s.cache
 	if o.Expiration > 0 {
-		c = c.WithExpiry(jcache.Modified[string, V](o.Expiration))
+		c = c.WithExpiryPolicy(jcache.Modified[string, V](o.Expiration))
 	}
 	// The tags know the key before it is there, so that none is forgotten if the process ends in between. An
 	// Invalidate in between forgets it, so they are looked at again.
@@ -173,7 +173,7 @@ func (s *Store[V]) note(ctx context.Context, tag string, add []string, ttl time.
 			e.SetValue(keys)
 		}
 		if ttl > 0 {
-			e.SetExpiry(jcache.After(ttl))
+			e.SetExpiry(jcache.ExpireAfter(ttl))
 		}
 		return struct{}{}, nil
 	})

@@ -30,7 +30,7 @@ func TestChaos(t *testing.T) {
 	c := openCache(t, p, driver.CacheOptions{LongestTTL: time.Hour})
 	manager, err := jcache.NewManager(connect(t, hazelcast.Options{Servers: cluster.Addrs}), jcache.ManagerOptions{})
 	must(t, err)
-	counters, err := jcache.CreateCache(limited(t, time.Minute), manager, "counters", jcache.Options[string, int]{Expiry: jcache.Modified[string, int](time.Hour)})
+	counters, err := jcache.CreateCache(limited(t, time.Minute), manager, "counters", jcache.Options[string, int]{ExpiryPolicy: jcache.Modified[string, int](time.Hour)})
 	must(t, err)
 
 	t.Run("one member is killed", func(t *testing.T) {

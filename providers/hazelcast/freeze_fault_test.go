@@ -54,10 +54,10 @@ func TestFaultFreeze(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	manager, err := jcache.NewManager(connect(t, hazelcast.Options{Servers: cluster.Addrs}), jcache.ManagerOptions{Logger: quiet})
 	must(t, err)
-	c, err := jcache.CreateCache(limited(t, time.Minute), manager, "freeze", jcache.Options[string, string]{Expiry: jcache.Modified[string, string](time.Hour)})
+	c, err := jcache.CreateCache(limited(t, time.Minute), manager, "freeze", jcache.Options[string, string]{ExpiryPolicy: jcache.Modified[string, string](time.Hour)})
 	must(t, err)
 
-	counters, err := jcache.CreateCache(limited(t, time.Minute), manager, "counters", jcache.Options[string, int]{Expiry: jcache.Modified[string, int](time.Hour)})
+	counters, err := jcache.CreateCache(limited(t, time.Minute), manager, "counters", jcache.Options[string, int]{ExpiryPolicy: jcache.Modified[string, int](time.Hour)})
 	must(t, err)
 
 	var all losses

@@ -18,7 +18,7 @@ func TestRoundTrips(t *testing.T) {
 	open := func(prefix string, life time.Duration) *jcache.Cache[string, string] {
 		manager, err := jcache.NewManager(connectThrough(t, p, hazelcast.Options{MapPrefix: prefix}), jcache.ManagerOptions{})
 		must(t, err)
-		c, err := jcache.CreateCache(ctx, manager, "TestRoundTrips"+life.String(), jcache.Options[string, string]{Expiry: jcache.Modified[string, string](life)})
+		c, err := jcache.CreateCache(ctx, manager, "TestRoundTrips"+life.String(), jcache.Options[string, string]{ExpiryPolicy: jcache.Modified[string, string](life)})
 		must(t, err)
 		must(t, c.Put(ctx, "k", "v"))
 		return c

@@ -296,7 +296,7 @@ func TestProlongedByAccess(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = caches.Close(context.Background()) })
 	const life = 2 * time.Second
-	c, err := jcache.CreateCache(t.Context(), caches, "access", jcache.Options[string, string]{Expiry: jcache.Accessed[string, string](life)})
+	c, err := jcache.CreateCache(t.Context(), caches, "access", jcache.Options[string, string]{ExpiryPolicy: jcache.Accessed[string, string](life)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -349,6 +349,6 @@ var never time.Time
 func init() {
 	driver.RegisterProcessor("memory_test.store", func(_ driver.Item, _ bool, args []byte) driver.Decision {
 		deadline, _ := time.Parse(time.RFC3339Nano, string(args)) // a test wrote it
-		return driver.Decision{Change: driver.DecideStore, Record: []byte("record"), Deadline: deadline}
+		return driver.Decision{Change: driver.ChangeStore, Record: []byte("record"), Deadline: deadline}
 	})
 }

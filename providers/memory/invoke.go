@@ -40,12 +40,12 @@ func (c *cache) process(key string, decide func(*entry) driver.Decision) (d driv
 	}
 	d = decide(e)
 	switch {
-	case d.Change == driver.DecideStore:
+	case d.Change == driver.ChangeStore:
 		err = c.store(s, e, key, d.Record, d.Deadline)
 	case e == nil:
-	case d.Change == driver.DecideRemove:
+	case d.Change == driver.ChangeRemove:
 		c.drop(s, e, driver.EventRemoved)
-	case d.Change == driver.DecideRetime:
+	case d.Change == driver.ChangeRetime:
 		c.setDeadline(s, e, d.Deadline)
 	}
 	return d, err

@@ -42,11 +42,11 @@ func decisionOf(d driver.Decision) part.Decision {
 		to.TTL = part.TTL(to.Until, time.Now())
 	}
 	switch d.Change {
-	case driver.DecideStore:
+	case driver.ChangeStore:
 		to.Change = part.Store
-	case driver.DecideRemove:
+	case driver.ChangeRemove:
 		to.Change = part.Remove
-	case driver.DecideRetime:
+	case driver.ChangeRetime:
 		to.Change = part.Retime
 	}
 	return to

@@ -47,7 +47,7 @@ func TestInvokeIsOneRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := jcache.CreateCache(t.Context(), m, "texts", jcache.Options[string, string]{Expiry: jcache.Touched[string, string](time.Hour)})
+		c, err := jcache.CreateCache(t.Context(), m, "texts", jcache.Options[string, string]{ExpiryPolicy: jcache.Touched[string, string](time.Hour)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -101,21 +101,41 @@ type Options struct {
 }
 
 // Mode is the part of a process in the grid.
-type Mode = node.Mode
+type Mode uint8
 
 // The modes.
 const (
 	// Both holds records, and asks for them.
-	Both = node.Both
+	Both Mode = Mode(node.Both)
 	// Server holds records for clients.
-	Server = node.Server
+	Server Mode = Mode(node.Server)
 	// Client holds none: it asks the members, each for what that is the primary of.
-	Client = node.Client
+	Client Mode = Mode(node.Client)
 )
 
+// String returns the word that the configuration has for a mode.
+func (m Mode) String() string { return node.Mode(m).String() }
+
 // Security says whom to trust: who proves to know the secret, or who has a certificate of
-// the authority.
-type Security = wire.Security
+// the authority. Exactly one of Secret, the three files and Plaintext is given. Everything
+// but plaintext is TLS 1.3.
+type Security struct {
+	// Secret is shared by all members, who prove to each other that they know it,
+	// and needs no files. Secrets that are short, repeated or regular are refused:
+	// whoever can connect can try one guess with each connection. The command
+	// "keepsake secret" prints a good one.
+	Secret string
+	// CAFile, CertFile and KeyFile are PEM files: the authority that signs the
+	// members' certificates, and this one's certificate and key. They are read again
+	// for each connection, so that they can be replaced while the process runs;
+	// files that cannot be read then leave the last good ones in force.
+	CAFile, CertFile, KeyFile string
+	// Names are the DNS names, IP addresses and URIs of which a peer's certificate
+	// must have one. Empty: every certificate of the authority is a member's.
+	Names []string
+	// Plaintext trusts everybody. It is for loopback addresses only.
+	Plaintext bool
+}
 
 // OnSplit is what the sides of a split do.
 type OnSplit uint8
@@ -208,7 +228,7 @@ func (o Options) node() (node.Options, error) {
 		copies = allMembers
 	}
 	return node.Options{
-		Mode: o.Mode, Listen: listen, Advertise: reached.addr, AdvertiseHost: reached.host, Join: join, Cluster: o.Domain, Zone: o.Zone, Security: o.Security,
+		Mode: node.Mode(o.Mode), Listen: listen, Advertise: reached.addr, AdvertiseHost: reached.host, Join: join, Cluster: o.Domain, Zone: o.Zone, Security: wire.Security(o.Security),
 		Partitions: partitions, Copies: copies, Split: splits[o.OnSplit], ForgetAfter: max(o.ForgetAfter, 0), LocalReads: o.LocalReads,
 		Startup: o.JoinTimeout, Silence: o.FailureTimeout, Logger: o.Logger, Clock: o.Clock, Network: o.network,
 		Replica: part.Options{Sync: o.sync(), Copies: copies, MinCopies: o.MinCopies, Memory: &part.Budget{Max: o.MaxBytes}, Evicts: o.evicts(), Processors: processor,

@@ -129,13 +129,6 @@ func (p *Provider) LeaveTimeout() time.Duration {
 	return p.opts.LeaveTimeout
 }
 
-// Stats describes a member, and the grid as it sees it.
-type Stats = node.Stats
-
-// Stats returns numbers for an operator. It looks at every partition for a moment, so that
-// it may be asked every few seconds.
-func (p *Provider) Stats() Stats { return p.node.Stats() }
-
 // Close implements driver.Provider. It hands this process's records over to the other
 // members first, if it has any, for as long as ctx and Options.LeaveTimeout allow. If they do not, the
 // error says so: what no other member had is lost.
