@@ -30,7 +30,7 @@ func validID(id string) bool {
 	return true
 }
 
-// A storeHash is the hash of an id. Who can read the store cannot use what he finds there
+// A storeHash is the hash of an id. Who can read the store cannot use what is found there
 // as a cookie.
 type storeHash [sha256.Size]byte
 

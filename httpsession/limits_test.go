@@ -169,7 +169,7 @@ func TestForever(t *testing.T) {
 // A stored session that was destroyed is none, whatever a request does, and whenever it
 // finds out; then the visitor gets a new one.
 func TestDestroyedSessionsLockNobodyOut(t *testing.T) {
-	ruins := map[string]func(record []byte) []byte{
+	damages := map[string]func(record []byte) []byte{
 		"empty":     func([]byte) []byte { return []byte{} },
 		"garbage":   func([]byte) []byte { return []byte("not ours at all, whoever wrote it here") },
 		"cut short": func(r []byte) []byte { return r[:len(r)-1] },
@@ -177,7 +177,7 @@ func TestDestroyedSessionsLockNobodyOut(t *testing.T) {
 		"no body":   func(r []byte) []byte { return r[:10] },
 		"of later":  func(r []byte) []byte { return append(bytes.Clone(r[:10]), 0xff) },
 	}
-	for name, ruin := range ruins {
+	for name, damage := range damages {
 		for _, target := range []string{"/?get=k", "/?set=k&value=w", "/?incr=n", "/?info", "/?delete=k", "/?renew", "/?renew&set=k&value=w", "/?invalidate", "/?timeout=1h"} {
 			for _, when := range []string{"before", "during"} {
 				var logs bytes.Buffer
@@ -189,7 +189,7 @@ func TestDestroyedSessionsLockNobodyOut(t *testing.T) {
 						t.Fatal(err)
 					}
 					for item := range cache.(driver.Scanner).Scan(t.Context()) {
-						if err := cache.Put(t.Context(), item.Key, ruin(item.Record), time.Time{}); err != nil {
+						if err := cache.Put(t.Context(), item.Key, damage(item.Record), time.Time{}); err != nil {
 							t.Fatal(err)
 						}
 					}

@@ -59,7 +59,7 @@ func (s store) end(ctx context.Context, from entry) (lived bool, err error) {
 		seen[e.Key] = true
 		successors := e.Value.successors // of a tombstone that was read, which does not change
 		if len(successors) == 0 {
-			was, err := s.bury(ctx, e)
+			was, err := s.endAlive(ctx, e)
 			if errors.Is(err, jcache.ErrUndecodable) {
 				s.damaged(err)
 				continue
@@ -82,22 +82,22 @@ func (s store) end(ctx context.Context, from entry) (lived bool, err error) {
 	return lived, nil
 }
 
-type buried struct {
+type endedSession struct {
 	known      bool // there was a session, or its tombstone
 	lived      bool
 	successors []byte
 }
 
-// bury ends a session that is alive.
-func (s store) bury(ctx context.Context, from entry) (buried, error) {
-	return ending(func(leave leave) (buried, error) {
-		return jcache.InvokeEntry(ctx, s.cache, from, func(_ context.Context, e *jcache.MutableEntry[string, record]) (buried, error) {
+// endAlive ends a session that is alive.
+func (s store) endAlive(ctx context.Context, from entry) (endedSession, error) {
+	return ending(func(leave leave) (endedSession, error) {
+		return jcache.InvokeEntry(ctx, s.cache, from, func(_ context.Context, e *jcache.MutableEntry[string, record]) (endedSession, error) {
 			r, ok, err := e.Value()
 			if err != nil || !ok || r.state != live {
-				return buried{known: ok, successors: r.successors}, err
+				return endedSession{known: ok, successors: r.successors}, err
 			}
 			leave(e, r.tombstone(invalidated, nil))
-			return buried{known: true, lived: true}, nil
+			return endedSession{known: true, lived: true}, nil
 		})
 	})
 }

@@ -189,15 +189,15 @@ func (c change) append(list []byte, now int64) []byte {
 
 // forget returns the list without its n oldest tombstones.
 func forget(list []byte, n int) []byte {
-	var graves []stamp
+	var tombstones []stamp
 	for rest := list; len(rest) > 0; {
 		var a attribute
 		if a, rest = nextAttribute(rest); a.changed.removed() {
-			graves = append(graves, a.changed)
+			tombstones = append(tombstones, a.changed)
 		}
 	}
-	slices.SortFunc(graves, cmp.Compare[stamp])
-	youngest := graves[n-1] // of those to forget
+	slices.SortFunc(tombstones, cmp.Compare[stamp])
+	youngest := tombstones[n-1] // of those to forget
 	kept := list[:0]
 	for rest := list; len(rest) > 0; {
 		whole := rest

@@ -22,8 +22,8 @@ type Manager struct {
 	logSalt [16]byte
 	warned  struct{ http, detour atomic.Bool }
 
-	abandoned tally
-	vanished  tally
+	abandoned counter
+	vanished  counter
 }
 
 // New returns a manager that keeps its sessions in a cache of the given cache

@@ -22,8 +22,8 @@ func (m *Manager) Statistics() Statistics {
 	return Statistics{Abandoned: m.abandoned.count.Load(), Vanished: m.vanished.count.Load()}
 }
 
-// A tally counts what happens to sessions, and says so now and then.
-type tally struct {
+// A counter counts what happens to sessions, and says so now and then.
+type counter struct {
 	count  atomic.Uint64
 	warned atomic.Int64 // in seconds since 1970
 }
@@ -31,7 +31,7 @@ type tally struct {
 // warnEvery is after what time another line about the same is worth it, in seconds.
 const warnEvery = 60
 
-func (t *tally) add(log *slog.Logger, what, session, name string) {
+func (t *counter) add(log *slog.Logger, what, session, name string) {
 	n := t.count.Add(1)
 	now, last := time.Now().Unix(), t.warned.Load()
 	if now-last >= warnEvery && t.warned.CompareAndSwap(last, now) {
