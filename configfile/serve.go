@@ -42,8 +42,8 @@ func (s *System) Serve(ctx context.Context, server *http.Server) error {
 	defer stop(nil)
 	ended := make(chan struct{})
 	defer close(ended)
-	atOnce, hurry := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer hurry(nil)
+	atOnce, endNow := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer endNow(nil)
 	go func() {
 		for n := 0; ; n++ {
 			select {
@@ -51,7 +51,7 @@ func (s *System) Serve(ctx context.Context, server *http.Server) error {
 				if n == 0 {
 					stop(fmt.Errorf("the signal %v", which))
 				} else {
-					hurry(fmt.Errorf("a second signal, %v", which))
+					endNow(fmt.Errorf("a second signal, %v", which))
 				}
 			case <-ended:
 				return
@@ -76,7 +76,7 @@ func (s *System) serve(ctx, atOnce context.Context, server *http.Server) error {
 		return err
 	}
 	slog.Info("keepsake: serving", "address", listener.Addr().String(), "safe", s.Health().Safe(), "delay", s.shutdown.Delay,
-		"drainTimeout", s.shutdown.DrainTimeout, "leaveTimeout", s.leaveTimeout(), "endsWithin", s.patience())
+		"drainTimeout", s.shutdown.DrainTimeout, "leaveTimeout", s.leaveTimeout(), "endsWithin", s.timeToEnd())
 	failed := make(chan error, 1)
 	go func() {
 		if server.TLSConfig != nil {
@@ -152,7 +152,7 @@ func (s *System) beginEnd(why error) {
 		return
 	}
 	slog.Info("keepsake: ending", "why", why, "delay", s.shutdown.Delay, "drainTimeout", s.shutdown.DrainTimeout,
-		"leaveTimeout", s.leaveTimeout(), "endsWithin", s.patience())
+		"leaveTimeout", s.leaveTimeout(), "endsWithin", s.timeToEnd())
 }
 
 // drain serves on for a moment, and then until the requests in progress have ended.
@@ -211,7 +211,7 @@ func (s *System) leaveTimeout() (all time.Duration) {
 	return all
 }
 
-// patience is how long the process may take to end.
-func (s *System) patience() time.Duration {
+// timeToEnd is how long the process may take to end.
+func (s *System) timeToEnd() time.Duration {
 	return s.shutdown.Delay + s.shutdown.DrainTimeout + s.leaveTimeout() + closeMargin
 }
