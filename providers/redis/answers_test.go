@@ -36,7 +36,7 @@ func TestAnswersOfAServerThatDoesNotServe(t *testing.T) {
 		name, text string
 		means      error
 		args       func(t *testing.T) []string
-		ruin       func(t *testing.T, c driver.Cache)
+		damage     func(t *testing.T, c driver.Cache)
 	}{
 		{"a replica", "is a replica", driver.ErrUnavailable, nil, func(t *testing.T, c driver.Cache) {
 			ask(t, c, "REPLICAOF", "127.0.0.1", "1")
@@ -73,7 +73,7 @@ func TestAnswersOfAServerThatDoesNotServe(t *testing.T) {
 			c, _ := start(t, args...)
 			check(t, c.Put(t.Context(), "k", record("old"), time.Time{}))
 			token := must(t, c, "k").Token
-			test.ruin(t, c)
+			test.damage(t, c)
 			for name := range every(t.Context(), c, token) {
 				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 				err := every(ctx, c, token)[name]()

@@ -54,7 +54,7 @@ func (p *Provider) call(ctx context.Context, now time.Time, server rueidis.Clien
 	if err := endedAt(ctx, now); err != nil {
 		return rueidis.RedisMessage{}, failure(ctx, err, false)
 	}
-	pause := patience{writes: writes, failsOver: p.failsOver()}
+	retry := retrier{writes: writes, failsOver: p.failsOver()}
 	for ; ; now = time.Now() {
 		var result rueidis.RedisResult
 		if writes && p.waitFor > 0 {
@@ -66,14 +66,14 @@ func (p *Provider) call(ctx context.Context, now time.Time, server rueidis.Clien
 		if err == nil || rueidis.IsRedisNil(err) {
 			return m, nil
 		}
-		if again, err := pause.after(ctx, err); !again {
+		if again, err := retry.after(ctx, err); !again {
 			return rueidis.RedisMessage{}, err
 		}
 	}
 }
 
-// A patience decides whether a request is made again.
-type patience struct {
+// A retrier decides whether a request is made again.
+type retrier struct {
 	writes    bool
 	failsOver bool // another server may serve in a moment
 	pause     time.Duration
@@ -81,7 +81,7 @@ type patience struct {
 }
 
 // after returns what an error means, or true once it is time for another attempt.
-func (p *patience) after(ctx context.Context, err error) (again bool, _ error) {
+func (p *retrier) after(ctx context.Context, err error) (again bool, _ error) {
 	a, refused := refusal(err)
 	unsent := isDialling(err) || errors.Is(err, rueidis.ErrNoSlot)
 	switch {
@@ -100,7 +100,7 @@ func (p *patience) after(ctx context.Context, err error) (again bool, _ error) {
 
 // paused reports whether it is time for another attempt. One that has no time to be answered would
 // leave its outcome open.
-func (p *patience) paused(ctx context.Context) bool {
+func (p *retrier) paused(ctx context.Context) bool {
 	p.pause = min(max(2*p.pause, firstPause), lastPause)
 	deadline, ok := ctx.Deadline()
 	return (!ok || time.Until(deadline) >= 2*p.pause) && wait(ctx, p.pause)
@@ -203,7 +203,7 @@ func (p *Provider) callAll(ctx context.Context, writes bool, rs []request) ([]ru
 	for i := range left {
 		left[i] = i
 	}
-	pause := patience{writes: writes, failsOver: p.failsOver()}
+	retry := retrier{writes: writes, failsOver: p.failsOver()}
 	for asked := rs; ; {
 		var failed []int
 		var failures []error
@@ -219,7 +219,7 @@ func (p *Provider) callAll(ctx context.Context, writes bool, rs []request) ([]ru
 		for i, err := range failures {
 			again := len(asked) > 0 && repeatable(err) // that one has waited
 			if !again {
-				again, errs[failed[i]] = pause.after(ctx, err)
+				again, errs[failed[i]] = retry.after(ctx, err)
 			}
 			if again {
 				errs[failed[i]] = nil

@@ -55,13 +55,13 @@ func Connect(ctx context.Context, opts Options) (*Provider, error) {
 func (p *Provider) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(1+len(p.opts.Servers))*p.opts.ConnectTimeout+p.opts.RequestTimeout)
 	defer cancel()
-	for pause := (patience{repeats: true}); ; {
+	for retry := (retrier{repeats: true}); ; {
 		client, err := p.newClient(ctx)
 		if err == nil {
 			p.client = client
 			break
 		}
-		if again, err := pause.after(ctx, err); !again {
+		if again, err := retry.after(ctx, err); !again {
 			return p.named(err)
 		}
 	}
