@@ -85,9 +85,9 @@ const (
 	// mergeTime is what members get to merge after they have met. They do not say when they have. It is longer than
 	// a member takes to notice that it is alone.
 	mergeTime = 10 * time.Second
-	// mergePatience is how long calls wait for the others, who may have ended.
-	mergePatience = 30 * time.Second
-	mergeLook     = 50 * time.Millisecond
+	// mergeTimeout is how long calls wait for the others, who may have ended.
+	mergeTimeout = 30 * time.Second
+	mergeLook    = 50 * time.Millisecond
 )
 
 // awaitMerges holds up calls from when a member is back until the others have merged with it.
@@ -120,7 +120,7 @@ func (p *Provider) awaitMerge() {
 		case time.Since(together) >= mergeTime && p.members.accept(changes):
 			p.log.Info("hazelcast: a member is back that the others had expelled, and they have merged", "after", time.Since(began).Round(time.Millisecond))
 			return
-		case time.Since(began) >= mergePatience && p.members.accept(changes):
+		case time.Since(began) >= mergeTimeout && p.members.accept(changes):
 			p.log.Error("hazelcast: a member is back that the others had expelled, and they do not join it; what was written without it may be lost",
 				"after", time.Since(began).Round(time.Millisecond))
 			return

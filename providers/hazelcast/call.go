@@ -13,16 +13,16 @@ func (p *Provider) bound(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeout(ctx, p.plan.requestTimeout)
 }
 
-// leastPatience is what an attempt is given if the caller has so much time. Who repeats sooner what
+// leastAttempt is what an attempt is given if the caller has so much time. Who repeats sooner what
 // is only slow doubles the load of a cluster that is overloaded.
-const leastPatience = 500 * time.Millisecond
+const leastAttempt = 500 * time.Millisecond
 
-// attempt gives one request half of the time that is left, but leastPatience, and no more than
+// attempt gives one request half of the time that is left, but leastAttempt, and no more than
 // requestTimeout. The client may put a request into the queue of a connection that has
 // just closed, where it is never answered; what is left is for another one.
 func (p *Provider) attempt(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, _ := ctx.Deadline()
-	return context.WithTimeout(ctx, min(max(time.Until(deadline)/2, leastPatience), p.plan.requestTimeout))
+	return context.WithTimeout(ctx, min(max(time.Until(deadline)/2, leastAttempt), p.plan.requestTimeout))
 }
 
 // ready returns when a request can be sent.

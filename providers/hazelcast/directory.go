@@ -32,8 +32,8 @@ const (
 	// connection, to which all events seem to happen at its member, blindKeysPerMember are
 	// probed: of two members one has none of them in one of 65,000 cases.
 	keysPerMember, blindKeysPerMember = 16, 8
-	// eventPatience is how long events may take.
-	eventPatience = time.Second
+	// eventTimeout is how long events may take.
+	eventTimeout = time.Second
 	// strayTTL is how long the entries stay that are written for their events.
 	strayTTL = shortestTTL
 )
@@ -77,7 +77,7 @@ func (p *Provider) keys(ctx context.Context) ([]string, error) {
 	}
 	select {
 	case <-told:
-	case <-time.After(eventPatience):
+	case <-time.After(eventTimeout):
 	case <-ctx.Done():
 		return nil, notSent(ctx.Err())
 	}

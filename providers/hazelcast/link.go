@@ -55,16 +55,16 @@ var (
 	errApart        = errors.New("a member that the others had expelled is back, and they merge what they have")
 )
 
-// await returns when the link is up. Calls wait no longer than patience after it went
+// await returns when the link is up. Calls wait no longer than timeout after it went
 // down; from then on they fail at once, so that an outage does not pile up callers.
-func (l *link) await(ctx context.Context, patience time.Duration) error {
+func (l *link) await(ctx context.Context, timeout time.Duration) error {
 	l.mu.Lock()
 	lost, back := l.lost, l.back
 	l.mu.Unlock()
 	if back == nil {
 		return nil
 	}
-	over := time.NewTimer(time.Until(lost.Add(patience)))
+	over := time.NewTimer(time.Until(lost.Add(timeout)))
 	defer over.Stop()
 	select {
 	case <-back:

@@ -67,11 +67,11 @@ type lock struct {
 func (l *lock) try(ctx context.Context, lease time.Duration) (locked bool, err error) {
 	deadline, _ := ctx.Deadline()
 	half := time.Until(deadline) / 2
-	patience := min(max(half-lastSecond, 0), lockSlice)
+	slice := min(max(half-lastSecond, 0), lockSlice)
 	ctx, cancel := context.WithTimeout(ctx, max(half, lastSecond))
 	defer cancel()
 	err = l.locks.write(lockContext{ctx, l.owner}, func(ctx context.Context, m *hz.Map) (err error) {
-		locked, err = m.TryLockWithLeaseAndTimeout(ctx, l.key, lease, patience)
+		locked, err = m.TryLockWithLeaseAndTimeout(ctx, l.key, lease, slice)
 		return err
 	})
 	return locked && err == nil, err

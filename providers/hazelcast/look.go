@@ -63,8 +63,8 @@ func (p *Provider) addresses() []string {
 func (p *Provider) reach(ctx context.Context) error {
 	retry := &p.plan.client.Cluster.ConnectionStrategy.Retry
 	pause := time.Duration(retry.InitialBackoff)
-	for patience := firstGreeting; ; patience = min(2*patience, lastGreeting) {
-		seen, reason := p.lookAround(ctx, patience)
+	for timeout := firstGreeting; ; timeout = min(2*timeout, lastGreeting) {
+		seen, reason := p.lookAround(ctx, timeout)
 		if seen == welcomes {
 			return nil
 		}
@@ -85,8 +85,8 @@ func (p *Provider) reach(ctx context.Context) error {
 }
 
 // lookAround looks at all addresses at once, and says why nobody is there who welcomes a client.
-func (p *Provider) lookAround(ctx context.Context, patience time.Duration) (most look, reason error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (p *Provider) lookAround(ctx context.Context, timeout time.Duration) (most look, reason error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var mu sync.Mutex
 	var wg sync.WaitGroup

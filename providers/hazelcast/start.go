@@ -132,7 +132,7 @@ const (
 func (p *Provider) awaitCluster() {
 	tick := time.NewTicker(askInterval)
 	defer tick.Stop()
-	patience := stuckAfter
+	limit := stuckAfter
 	var since time.Time // when a member began to let clients in
 	for p.link.isDown() {
 		select {
@@ -151,9 +151,9 @@ func (p *Provider) awaitCluster() {
 			since = time.Time{}
 		case since.IsZero():
 			since = time.Now()
-		case time.Since(since) >= patience:
+		case time.Since(since) >= limit:
 			p.replace()
-			since, patience = time.Now(), min(2*patience, stuckAfterMost)
+			since, limit = time.Now(), min(2*limit, stuckAfterMost)
 		}
 	}
 }
