@@ -11,8 +11,8 @@ import (
 // lockLease is long enough for a lock that is freed by its owner.
 const lockLease = 20 * time.Second
 
-// lockPatience is for how long somebody waits for a lock that he should not get.
-const lockPatience = time.Second
+// lockWait is for how long somebody waits for a lock that it should not get.
+const lockWait = time.Second
 
 func (c client) lock(key string, lease time.Duration) (unlock func()) {
 	free, err := c.f.Locker.Lock(c.e.ctx, key, lease)
@@ -22,7 +22,7 @@ func (c client) lock(key string, lease time.Duration) (unlock func()) {
 
 // locked reports whether the key's lock stays taken for a while; if not, it is free
 // again afterwards.
-func (c client) locked(key string) bool { return !c.lockable(key, lockPatience) }
+func (c client) locked(key string) bool { return !c.lockable(key, lockWait) }
 
 // free reports whether the key's lock can be taken, and leaves it free. A busy backend has
 // time for that, but not until a lease ends.

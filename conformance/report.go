@@ -7,10 +7,13 @@ import (
 
 // A Report is what came of Check.
 type Report struct {
+	// Provider is the Name of the harness.
 	Provider string
 	// Seed repeats the random cases.
 	Seed uint64
 
+	// Passed, Failed and Unsupported are numbers of cases. A case is unsupported if it needs an
+	// optional interface that the driver lacks.
 	Passed, Failed, Unsupported int
 	// NotRun is the number of cases for which the harness has no means, and Why says
 	// which.
@@ -23,6 +26,7 @@ type Report struct {
 
 // A Failure is a case that failed.
 type Failure struct {
+	// Case is its name.
 	Case string
 	// Rule is the sentence of the contract that was broken.
 	Rule string

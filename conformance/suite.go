@@ -15,6 +15,7 @@ import (
 
 // T is what a case needs of a *testing.T, so that cases also run in a command.
 type T interface {
+	// All methods are those of *testing.T.
 	Name() string
 	Context() context.Context
 	Cleanup(func())

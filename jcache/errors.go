@@ -68,10 +68,10 @@ var (
 // Error says which operation failed, on which cache of which provider. It names
 // neither key nor value.
 type Error struct {
-	Op       string
-	Cache    string
-	Provider string
-	Err      error
+	Op       string // such as "put"
+	Cache    string // its name; empty if the operation is none of a cache
+	Provider string // such as "redis"
+	Err      error  // what happened
 }
 
 // Error reads "jcache: put catalog (memcached): provider unavailable: …".

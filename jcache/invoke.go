@@ -11,6 +11,7 @@ import (
 
 // An Entry is a key, its value and its deadline, as they were when they were read.
 type Entry[K comparable, V any] struct {
+	// Key and Value are as they went in.
 	Key   K
 	Value V
 	// Deadline is when the entry expires unless it is touched. Zero: never.
@@ -226,8 +227,10 @@ func process[K comparable, V, T any](call *engine.Call, c *Cache[K, V], key K, s
 
 // A Result is what a processor returned for one key of InvokeAll.
 type Result[T any] struct {
+	// Value is what it returned, if Err is nil.
 	Value T
-	Err   error
+	// Err is what it failed with, or what kept it from running.
+	Err error
 }
 
 // InvokeAll runs the processor on the entry of each key, several at a time, and

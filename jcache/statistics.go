@@ -91,10 +91,13 @@ func (m *CacheManager) EnableStatistics(name string, on bool) error {
 //
 // JSR-107: CacheMXBean.
 type CacheInfo struct {
-	Name               string
+	// Name is that of the cache.
+	Name string
+	// KeyType and ValueType are its K and V.
 	KeyType, ValueType reflect.Type
-	StatisticsEnabled  bool
-	Statistics         Statistics
+	// StatisticsEnabled reports whether operations are counted, and Statistics is what was.
+	StatisticsEnabled bool
+	Statistics        Statistics
 }
 
 // Caches describes the open caches, sorted by name, but for those whose names begin with an

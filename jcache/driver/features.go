@@ -4,6 +4,7 @@ package driver
 // is filled once, when the cache is opened, so that whoever wraps a driver
 // decides in one place what it passes on.
 type Features struct {
+	// Each field is documented with its type.
 	BatchGetter BatchGetter
 	BatchPutter BatchPutter
 	Exchanger   Exchanger

@@ -28,6 +28,7 @@ type BatchPutter interface {
 
 // An Entry is a record to be put.
 type Entry struct {
+	// Key, Record and Deadline are what Put takes.
 	Key      string
 	Record   []byte
 	Deadline time.Time
@@ -115,6 +116,7 @@ type Watcher interface {
 // KeyWatcher is a Watcher that can leave out what nobody asks for: the events of WatchKeys need have no
 // Record and no Old. It is no ability of its own, so it has no name as a [Feature].
 type KeyWatcher interface {
+	// WatchKeys is Watch; on may get events without Record and Old.
 	WatchKeys(ctx context.Context, on func(Event)) (stop func(), err error)
 }
 
@@ -147,8 +149,10 @@ const (
 
 // An Event is one change. Key is empty for EventCleared and EventGap.
 type Event struct {
-	Kind   EventKind
-	Key    string
+	// Kind says what happened, and Key to which entry.
+	Kind EventKind
+	Key  string
+	// Record is what was put, and Old what was there before, where the driver knows it.
 	Record []byte
 	Old    []byte
 }

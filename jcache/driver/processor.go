@@ -15,6 +15,7 @@ type Processor func(present Item, found bool, args []byte) Decision
 
 // A Decision is what becomes of a key.
 type Decision struct {
+	// Change is what happens. Zero: nothing.
 	Change Change
 	// Record is what ChangeStore stores. Like every record it begins with a new
 	// identifier and is no longer than Info.MaxRecordBytes.

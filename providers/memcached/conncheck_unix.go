@@ -7,7 +7,7 @@ import "syscall"
 // idle reports whether a connection that awaits no answer is usable: open and
 // without anything to read. A server that was restarted has closed it, and
 // whatever would be written to it is lost. On TLS connections whatever the server
-// said unasked is a farewell too.
+// said unasked means that it closes the connection, too.
 func (c *conn) idle() bool {
 	if c.alive == nil {
 		return true

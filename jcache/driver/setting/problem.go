@@ -45,7 +45,9 @@ func (p *Problem) Unwrap() error { return p.Err }
 // A Place is one in a file. Line and Column count characters from 1; zero: the file as a
 // whole.
 type Place struct {
-	File         string
+	// File is a path, as it was given.
+	File string
+	// Line and Column are zero where the file as a whole is meant.
 	Line, Column int
 }
 

@@ -9,6 +9,7 @@ import (
 // nothing: not "", 0 or false. A group counts as given if anything in it is, and is not itself
 // named enabled and false.
 type Rule struct {
+	// Kind is what the rule demands.
 	Kind RuleKind
 	// Names are the settings, such as user or tls.caFile.
 	Names []string

@@ -56,6 +56,8 @@ import (
 
 // A File is what a configuration file says. Fields that it says nothing about are zero.
 type File struct {
+	// ClusterName, or in files of Hazelcast 3 the name of the group, is that of the cluster.
+	// InstanceName and Labels are how the members list this client.
 	ClusterName  string
 	InstanceName string
 	Labels       []string
@@ -71,12 +73,14 @@ type File struct {
 	// RandomBalancer spreads requests that any member can answer at random.
 	RandomBalancer bool
 
+	// User and Password are credentials.
 	User, Password string
 	// TLS is nil without TLS. It does not name the members.
 	TLS *tls.Config
 	// AnyHost accepts a member's certificate whatever host it is for.
 	AnyHost bool
 
+	// DialTimeout bounds one attempt to connect to one address.
 	DialTimeout time.Duration
 	// ConnectTimeout is Forever if it has no end.
 	ConnectTimeout time.Duration
@@ -89,6 +93,7 @@ type File struct {
 	// LittleEndian is the byte order that the members serialize with.
 	LittleEndian bool
 
+	// Statistics has the client send its own to the members, every StatisticsPeriod.
 	Statistics       bool
 	StatisticsPeriod time.Duration
 
@@ -104,13 +109,17 @@ const Forever = -time.Second
 
 // Retry is the pace of attempts to connect.
 type Retry struct {
-	Initial, Max       time.Duration
+	// The pause is Initial at first, and at most Max.
+	Initial, Max time.Duration
+	// Multiplier is what a pause is multiplied with for the next one, and Jitter the part by which it
+	// may be longer or shorter.
 	Multiplier, Jitter float64
 }
 
 // Overrides says what is known better than from the file. Such parts of a file are not
 // interpreted, and a notice says so.
 type Overrides struct {
+	// Each names a part of a file.
 	ClusterName, Servers, Credentials, TLS, ConnectTimeout bool
 }
 

@@ -17,7 +17,7 @@ import (
 // Both sides of a connection prove to each other that they know the secret, with CPace
 // (draft-irtf-cfrg-cpace), a key exchange whose base point is made of the secret: who does not
 // know it learns from each connection whether one guess was right, and nothing to try others
-// with at leisure, whether he dials, or is dialled, or sits between. The proof is bound to the
+// with at leisure, whether it dials, or is dialled, or sits between. The proof is bound to the
 // TLS connection in which it is given, so that it cannot be passed on.
 //
 //	dials     x·G

@@ -73,8 +73,8 @@ func TestProof(t *testing.T) {
 	}
 }
 
-// A stranger who dials gets something that only the guess which he made can be compared with:
-// not even the right secret fits what he has, once the connection is over.
+// A stranger who dials gets something that only the guess which it made can be compared with:
+// not even the right secret fits what it has, once the connection is over.
 func TestStrangerCannotGuessAtLeisure(t *testing.T) {
 	g := guardOf(t, known)
 	a, b := net.Pipe()
