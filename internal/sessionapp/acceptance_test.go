@@ -39,16 +39,19 @@ func TestAcceptance(t *testing.T) {
 		name  string
 		fleet func(*testing.T) *fleet
 	}{
+		{"hazelcast", hazelcastFleet}, // takes longest
 		{"memory", memoryFleet},
 		{"memcached", memcachedFleet},
 		{"redis", redisFleet},
 		{"peer", peerFleet},
-		{"hazelcast", hazelcastFleet},
 		{"postgresql", postgresFleet},
 		{"mariadb", mariadbFleet},
 		{"sqlite", sqliteFleet},
 	} {
 		t.Run(provider.name, func(t *testing.T) {
+			if provider.name != "sqlite" { // it is built, before the others begin, with all processors
+				t.Parallel() // most of the time sessions and servers are waited for
+			}
 			f := provider.fleet(t)
 			for _, c := range acceptance {
 				if c.needs != nil && !c.needs(f) {
